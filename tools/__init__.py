@@ -1,0 +1,1 @@
+"""Commands for people who maintain the course; none of this travels in the wheel."""

@@ -1,0 +1,1 @@
+"""What is learnt: one module for each data-generating process. Pure functions: a seed in, tensors out."""

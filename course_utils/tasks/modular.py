@@ -1,0 +1,73 @@
+"""Arithmetic modulo p: every question there is, and a random split of them.
+
+A question is the sequence ``a b =``: two numbers and the token ``=`` (number p). The answer to (a, b) is
+a + b, or a - b, modulo p. With p = 113 there are only 12 769 questions, so a network can be asked all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from course_utils.errors import CourseError
+
+OPERATIONS = {"add": lambda a, b, p: (a + b) % p, "subtract": lambda a, b, p: (a - b) % p}
+
+
+@dataclass(frozen=True)
+class ModularTask:
+    """Which arithmetic, and how much of it is shown in training.
+
+    Attributes:
+        p: the modulus; the numbers are 0 … p − 1. A prime keeps all frequencies alike.
+        fraction: the share of all p² pairs in the training set.
+        operation: ``"add"`` or ``"subtract"``.
+        split_seed: which pairs are drawn.
+    """
+
+    p: int = 113
+    fraction: float = 0.3
+    operation: str = "add"
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.operation not in OPERATIONS:
+            raise CourseError(f"Unknown operation {self.operation!r}: choose one of {', '.join(OPERATIONS)}.")
+        if not 0 < self.fraction <= 1:
+            raise CourseError(f"The training fraction must lie in (0, 1]; it was {self.fraction}.")
+
+    @property
+    def n_train(self) -> int:
+        """How many pairs are in the training set (the paper rounds down: 3 830 of 12 769)."""
+        return int(self.fraction * self.p**2)
+
+
+def all_pairs(p: int) -> Int[Tensor, "p*p 2"]:
+    """Every pair (a, b) of numbers below p, with a the slow index: row a·p + b is (a, b)."""
+    return torch.cartesian_prod(torch.arange(p), torch.arange(p))
+
+
+def tokens(pairs: Int[Tensor, "pairs 2"], p: int) -> Int[Tensor, "pairs 3"]:
+    """The pairs as the sequences ``a b =`` that a transformer reads."""
+    return torch.cat([pairs, torch.full_like(pairs[:, :1], p)], dim=1)
+
+
+def labels(pairs: Int[Tensor, "pairs 2"], task: ModularTask) -> Int[Tensor, "pairs"]:
+    """The right answer to each pair."""
+    return OPERATIONS[task.operation](pairs[:, 0], pairs[:, 1], task.p)
+
+
+def train_mask(task: ModularTask) -> Bool[Tensor, "p*p"]:
+    """Which rows of :func:`all_pairs` are in the training set; the others are the test set."""
+    order = torch.randperm(task.p**2, generator=torch.Generator().manual_seed(task.split_seed))
+    mask = torch.zeros(task.p**2, dtype=torch.bool)
+    mask[order[: task.n_train]] = True
+    return mask
+
+
+def two_hot(pairs: Int[Tensor, "pairs 2"], p: int) -> Int[Tensor, "pairs p"]:
+    """The sum of the one-hot vectors of a and b: what the multilayer perceptron reads. It cannot tell a from b."""
+    return torch.nn.functional.one_hot(pairs, p).sum(1)

@@ -1,0 +1,250 @@
+"""One trainer for every model of the course.
+
+A :class:`Recipe` says everything that determines a run; ``train(recipe)`` gives the :class:`Run`: the model, its
+history, and snapshots on a schedule. A run is a value: the same recipe gives the same run, to the bit at one thread.
+An interrupted run that was given a checkpoint file resumes from it to the same result.
+
+What is learnt, and how a step's loss is computed, is a :class:`Problem`. The trainer knows nothing about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_utils.errors import CourseError
+
+State = dict[str, Tensor]
+History = dict[str, list[float]]
+
+
+class Problem(Protocol):
+    """Something to learn: a frozen dataclass whose fields, with the class's name, identify it."""
+
+    def make_model(self, seed: int) -> nn.Module:
+        """A freshly initialised model."""
+
+    def loss(self, model: nn.Module, step: int, seed: int) -> Tensor:
+        """The training loss at this step, in nats: of the whole training set, or of a batch drawn from (step, seed)."""
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Everything worth recording. Called without gradients."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that determines a training run.
+
+    Attributes:
+        problem: what is learnt.
+        steps: how many optimiser steps.
+        seed: which initialisation, and which batches where batches are drawn.
+        lr, weight_decay, betas: AdamW's settings (decay is decoupled: each step multiplies weights by 1 − lr·decay).
+        warmup: over how many steps the learning rate rises linearly from 0.
+        log_every: how many steps lie between two evaluations.
+        snapshots: at which steps the weights are kept.
+        stop_when: ends the run early: ``(history) -> bool``, looked at after each evaluation. Not part of the hash
+            unless named by ``stop_name``.
+    """
+
+    problem: Any
+    steps: int
+    seed: int = 0
+    lr: float = 1e-3
+    weight_decay: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.98)
+    warmup: int = 10
+    log_every: int = 10
+    snapshots: tuple[int, ...] = ()
+    stop_when: Callable[[History], bool] | None = field(default=None, compare=False)
+    stop_name: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe in plain values, for cards and hashes."""
+        values = {k: v for k, v in asdict(self).items() if k not in ("problem", "stop_when")}
+        return {"problem": {"kind": type(self.problem).__name__, **asdict(self.problem)}, **values}
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change when anything that decides the weights or the history does.
+
+        The snapshot schedule is left out: keeping more of a run does not make it another run.
+        """
+        values = {k: v for k, v in self.as_dict().items() if k != "snapshots"}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class Run:
+    """What training gave: the final model, the metrics over steps, the kept weights by step, and the seconds it took."""
+
+    recipe: Recipe
+    model: nn.Module
+    history: History
+    snapshots: dict[int, State]
+    seconds: float
+
+
+def train(
+    recipe: Recipe,
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 500,
+    progress: bool = False,
+    device: str = "cpu",
+    on_snapshot: Callable[[int, State], None] | None = None,
+) -> Run:
+    """Train by the recipe.
+
+    Args:
+        recipe: what to train, and how.
+        checkpoint: a file that holds weights, optimiser state, history and snapshots so far, rewritten (to a temporary
+            name, then renamed) every ``checkpoint_every`` steps. If it exists, the run resumes from it.
+        progress: show a bar with the newest metrics and the time left.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        on_snapshot: called as each snapshot is taken.
+
+    Raises:
+        CourseError: a checkpoint written by another recipe, or a loss that is not finite.
+    """
+    model = recipe.problem.make_model(recipe.seed).to(device)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, betas=recipe.betas, fused=device != "mps"
+    )
+    history: History = {"step": []}
+    snapshots: dict[int, State] = {}
+    first, spent = 0, 0.0
+    if checkpoint is not None and checkpoint.exists():
+        first, spent, history, snapshots = _resume(checkpoint, recipe, model, optimiser)
+
+    started = time.perf_counter()
+    bar = tqdm(total=recipe.steps, initial=first, disable=not progress, unit="step", dynamic_ncols=True)
+    for step in range(first, recipe.steps + 1):
+        # Everything recorded at step n is of the weights after n updates.
+        if step in recipe.snapshots:
+            snapshots[step] = _copy(model.state_dict())
+            if on_snapshot is not None:
+                on_snapshot(step, snapshots[step])
+        if step % recipe.log_every == 0 or step == recipe.steps:
+            _record(history, step, recipe.problem, model)
+            bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in history.items() if k != "step"}, refresh=False)
+            if recipe.stop_when is not None and recipe.stop_when(history):
+                break
+        if step == recipe.steps:
+            break
+        if checkpoint is not None and step > first and step % checkpoint_every == 0:
+            _save(checkpoint, recipe, model, optimiser, step, spent + time.perf_counter() - started, history, snapshots)
+        _update(recipe, model, optimiser, step)
+        bar.update()
+    bar.close()
+    return Run(recipe, model, history, snapshots, spent + time.perf_counter() - started)
+
+
+def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.lr * min(1.0, (step + 1) / max(1, recipe.warmup))
+    optimiser.zero_grad(set_to_none=True)
+    loss = recipe.problem.loss(model, step, recipe.seed)
+    if not torch.isfinite(loss):
+        raise CourseError(f"The loss is {loss.item()} at step {step}: the run diverged. Lower lr, or weight_decay.")
+    loss.backward()
+    optimiser.step()
+
+
+@torch.no_grad()
+def _record(history: History, step: int, problem: Problem, model: nn.Module) -> None:
+    if history["step"] and history["step"][-1] == step:  # already recorded before an interrupt
+        return
+    history["step"].append(step)
+    for name, value in problem.evaluate(model).items():
+        history.setdefault(name, []).append(value)
+
+
+def _copy(state: State) -> State:
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
+def _save(path: Path, recipe: Recipe, model: nn.Module, optimiser: Any, step: int, *rest: Any) -> None:
+    seconds, history, snapshots = rest
+    content = {
+        "recipe": recipe.digest(),
+        "step": step,
+        "seconds": seconds,
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "history": history,
+        "snapshots": snapshots,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    torch.save(content, temporary)
+    temporary.replace(path)
+
+
+def _resume(path: Path, recipe: Recipe, model: nn.Module, optimiser: Any) -> tuple[int, float, History, dict]:
+    content = torch.load(path, weights_only=True)
+    if content["recipe"] != recipe.digest():
+        raise CourseError(f"{path} belongs to another recipe. Delete it, or give this run another checkpoint file.")
+    model.load_state_dict(content["model"])
+    optimiser.load_state_dict(content["optimiser"])
+    return content["step"], content["seconds"], content["history"], content["snapshots"]
+
+
+def first_step(history: History, metric: str, test: Callable[[float], bool], sustained: int = 0) -> int | None:
+    """At which recorded step does the metric first pass the test, and keep passing it for ``sustained`` steps more?
+
+    Returns:
+        The step, or None if that never happens within the history.
+    """
+    steps, values = history["step"], history[metric]
+    for i, step in enumerate(steps):
+        stretch = [test(v) for s, v in zip(steps[i:], values[i:], strict=True) if s <= step + sustained]
+        if all(stretch) and steps[-1] >= step + sustained:
+            return int(step)
+    return None
+
+
+def sweep(
+    recipes: Iterable[Recipe], measure: Callable[[Run], dict[str, Any]], table: Path | None = None, jobs: int = 1
+) -> list[dict[str, Any]]:
+    """Train every recipe and keep one row of measurements of each.
+
+    Rows are appended to ``table`` (JSON lines, keyed by the recipe's digest) as they come, and recipes that are in it
+    already are not trained again. Runs go through joblib: wrap the call in ``joblib.parallel_config(backend="dask")``
+    to spread them over a cluster.
+
+    Args:
+        recipes: the runs.
+        measure: what to keep of a run. A module-level function, so that worker processes can receive it.
+        table: where rows are kept; None keeps them in memory only.
+        jobs: how many runs at once on this machine.
+    """
+    import joblib
+
+    recipes = list(recipes)
+    done: dict[str, dict[str, Any]] = {}
+    if table is not None and table.exists():
+        rows = (json.loads(line) for line in table.read_text(encoding="utf-8").splitlines() if line.strip())
+        done = {row["recipe"]: row for row in rows}
+    missing = [recipe for recipe in recipes if recipe.digest() not in done]
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for row in parallel(joblib.delayed(_row)(recipe, measure) for recipe in missing):
+        done[row["recipe"]] = row
+        if table is not None:
+            table.parent.mkdir(parents=True, exist_ok=True)
+            with table.open("a", encoding="utf-8", newline="\n") as out:
+                out.write(json.dumps(row, sort_keys=True) + "\n")
+    return [done[recipe.digest()] for recipe in recipes]
+
+
+def _row(recipe: Recipe, measure: Callable[[Run], dict[str, Any]]) -> dict[str, Any]:
+    run = train(recipe)
+    return {"recipe": recipe.digest(), "seed": recipe.seed, "seconds": round(run.seconds, 2), **measure(run)}

@@ -1,6 +1,6 @@
 """Where things are: the clone, the shipped chapters, the learner's workspace.
 
-Nothing here imports torch or creates a folder; every function reads the environment anew, so that a test or a
+Nothing here imports torch, and no folder is created unasked; every function reads the environment anew, so that a test or a
 notebook can set ``COURSE_WORK`` or ``COURSE_CHAPTERS`` at any time.
 """
 
@@ -42,12 +42,19 @@ def chapters_dir() -> Path:
     return root / "chapters" if root else WHEEL_CHAPTERS
 
 
-def workspace_dir() -> Path:
-    """The folder where the learner's own files, progress and backups live; it is not created here.
+def workspace_dir(create: bool = False) -> Path:
+    """The folder where the learner's own files, progress and backups live; made only if ``create``.
 
     ``COURSE_WORK`` overrides it. In a clone it is ``work/`` (ignored by git). For an installed wheel it is the
     workspace the current folder lies in, if any, and otherwise ``./phase-change-work``.
     """
+    folder = _workspace()
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _workspace() -> Path:
     if override := os.environ.get("COURSE_WORK"):
         return Path(override).expanduser().resolve()
     if root := clone_root():

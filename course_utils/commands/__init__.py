@@ -1,0 +1,1 @@
+"""The commands of ``course``, one module for each idea. Importing them imports nothing heavy."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.errors import CourseError
@@ -71,3 +72,23 @@ def train_mask(task: ModularTask) -> Bool[Tensor, "p*p"]:
 def two_hot(pairs: Int[Tensor, "pairs 2"], p: int) -> Int[Tensor, "pairs p"]:
     """The sum of the one-hot vectors of a and b: what the multilayer perceptron reads. It cannot tell a from b."""
     return torch.nn.functional.one_hot(pairs, p).sum(1)
+
+
+def table_loss(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "all") -> float:
+    """The mean cross-entropy of a table of logits [a, b, c], in nats, in float64.
+
+    Args:
+        logits: the logit of each class c for each question (a, b).
+        task: says what is right, and which questions are in the training set.
+        part: ``"train"``, ``"test"`` or ``"all"``.
+    """
+    chosen = {"train": train_mask(task), "test": ~train_mask(task), "all": slice(None)}[part]
+    answers = labels(all_pairs(task.p), task)
+    return F.cross_entropy(logits.flatten(0, 1).double()[chosen], answers[chosen]).item()
+
+
+def table_accuracy(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "all") -> float:
+    """The fraction of questions whose largest logit is the right answer's; arguments as for :func:`table_loss`."""
+    chosen = {"train": train_mask(task), "test": ~train_mask(task), "all": slice(None)}[part]
+    answers = labels(all_pairs(task.p), task)
+    return (logits.flatten(0, 1)[chosen].argmax(-1) == answers[chosen]).double().mean().item()

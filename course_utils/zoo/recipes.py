@@ -1,0 +1,92 @@
+"""How every model of the zoo is made: one entry a model, complete enough to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from course_utils import fourier
+from course_utils.models import MLP, Transformer
+from course_utils.tasks.modular import ModularTask
+from course_utils.training import Recipe
+from course_utils.zoo.problems import ModularMLP, ModularTransformer
+
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the zoo.
+
+    Attributes:
+        about: one sentence for the card.
+        recipe: how it is trained.
+        measure: what the card reports of the finished weights, recomputed by ``course verify``.
+        gates: what the metrics must satisfy for the weights to be shipped: sentences about what fails.
+    """
+
+    about: str
+    recipe: Recipe
+    measure: Callable[[Recipe, nn.Module], Metrics]
+    gates: Callable[[Metrics], list[str]]
+
+
+def neuron_logit_map(model: Transformer | MLP) -> torch.Tensor:
+    """W_L, from neurons to logits: W_out W_U of a one-layer transformer, W_out of the perceptron."""
+    return (model.W_out if isinstance(model, MLP) else model.W_out[0] @ model.W_U).detach()
+
+
+def measure_modular(recipe: Recipe, model: Any) -> Metrics:
+    """Losses and accuracies on both parts of the split, the sum of squared weights, and the key frequencies of W_L."""
+    with torch.no_grad():
+        metrics: Metrics = recipe.problem.evaluate(model)
+    p = recipe.problem.task.p
+    shares = fourier.frequency_shares(neuron_logit_map(model).T.double(), fourier.fourier_basis(p))
+    metrics["key_frequencies"] = fourier.key_frequencies(shares)
+    return metrics
+
+
+def grokked(loss: float, accuracy: float = 1.0, frequencies: tuple[int, int] = (3, 6)) -> Callable[[Metrics], list[str]]:
+    """Gates of a modular network: low test loss, full test accuracy, a handful of key frequencies."""
+
+    def problems(metrics: Metrics) -> list[str]:
+        found = []
+        if metrics["test_loss"] >= loss:
+            found.append(f"test loss {metrics['test_loss']:.2g} is not below {loss:g}")
+        if metrics["test_accuracy"] < accuracy:
+            found.append(f"test accuracy {metrics['test_accuracy']:.4f} is below {accuracy:g}")
+        if not frequencies[0] <= len(metrics["key_frequencies"]) <= frequencies[1]:
+            found.append(f"{len(metrics['key_frequencies'])} key frequencies, not {frequencies[0]} to {frequencies[1]}")
+        return found
+
+    return problems
+
+
+MAINLINE_SNAPSHOTS = (0, 200, 500, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 12000, 14000, 17000)
+
+ENTRIES: dict[str, Entry] = {
+    "modular-addition": Entry(
+        about="Addition modulo 113 on 30 % of the pairs: the mainline run, which memorises first and groks much later.",
+        recipe=Recipe(ModularTransformer(), steps=20_000, log_every=20, snapshots=MAINLINE_SNAPSHOTS),
+        measure=measure_modular,
+        gates=grokked(1e-4),
+    ),
+    "modular-addition-fast": Entry(
+        about="The same task at ten times the learning rate and twice the decay: the same algorithm in under a minute.",
+        recipe=Recipe(ModularTransformer(), steps=800, lr=1e-2, weight_decay=2.0),
+        measure=measure_modular,
+        gates=grokked(1e-3),
+    ),
+    "modular-subtraction-fast": Entry(
+        about="Subtraction modulo 113 in the fast setting.",
+        recipe=Recipe(
+            ModularTransformer(ModularTask(operation="subtract")), steps=800, lr=1e-2, weight_decay=2.0
+        ),
+        measure=measure_modular,
+        gates=grokked(1e-3),
+    ),
+}

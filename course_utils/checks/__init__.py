@@ -78,6 +78,7 @@ _FRAMEWORK = frozenset(
         "pictures",
         "progress_store",
         "rendering",
+        "returned",
         "selftest",
         "session",
         "values",

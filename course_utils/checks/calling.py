@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_utils.checks.frames import learner_frames
 from course_utils.checks.outcome import Finding, Mismatch, NotAttempted
+from course_utils.checks.returned import conformed, kind_of
 from course_utils.checks.values import describe, loosened, protected, unchanged
 from course_utils.checks.watchdog import TimeUp
 
@@ -135,35 +135,13 @@ def invoke(
         result = _Trouble(type(error), _first_lines(error), learner_frames(error.__traceback__))
     finally:
         torch.set_rng_state(state)
-    changed = ()
+    changed: tuple[str, ...] = ()
     if not may_mutate:
         names = _parameter_names(function, len(args))
         pairs = [*zip(names, given, before, strict=True), *((k, given_kw[k], before_kw[k]) for k in before_kw)]
         changed = tuple(name for name, now, then in pairs if not unchanged(now, then))
     after = tuple(_state(a) for a in (*given, *given_kw.values())) if may_mutate else None
     return Recorded(before, before_kw, result, changed, after, seed)
-
-
-def conformed(result: Any, returns: Any, who: str, verb: str = "returned") -> Any:
-    """`result` in the form the check wants. Raises Mismatch with what to do about it."""
-    if isinstance(returns, tuple):
-        if not isinstance(result, (tuple, list)) or len(result) != len(returns):
-            came = f"{len(result)} values" if isinstance(result, (tuple, list)) else _kind(result)
-            _reject(who, verb, came, f"{len(returns)} values, as in `return a, b`", result)
-        return tuple(
-            conformed(part, kind, f"part {i + 1} of what {who}", verb)
-            for i, (part, kind) in enumerate(zip(result, returns, strict=True))
-        )
-    if returns is object:
-        return result
-    if result is None:
-        if verb == "is":
-            _reject(who, verb, "None", _wanted(returns), result)
-        raise Mismatch(Finding(f"{who} returned None: is there a `return` at its end?", expected=_wanted(returns)))
-    accepted, converted = _converted(result, returns)
-    if not accepted:
-        _reject(who, verb, _kind(result), _wanted(returns), result)
-    return converted
 
 
 class FirstLines(io.TextIOBase):
@@ -210,7 +188,7 @@ def _require_function(answer: Any) -> None:
     if not callable(answer):
         raise Mismatch(
             Finding(
-                f"a function is needed here, but your answer is {_kind(answer)}",
+                f"a function is needed here, but your answer is {kind_of(answer)}",
                 "Pass the function itself, without calling it: `test_…(f)`, not `test_…(f(x))`.",
                 got=describe(answer),
             )
@@ -237,70 +215,6 @@ def _require_signature(answer: Callable[..., Any], args: tuple[Any, ...], kwargs
                 got=f"parameters {plain}",
             )
         ) from None
-
-
-def _converted(result: Any, returns: Any) -> tuple[bool, Any]:
-    """Whether `result` can stand for a value of the kind `returns`, and that value."""
-    if returns is Tensor:
-        if isinstance(result, Tensor):
-            return True, result
-        number = isinstance(result, (bool, int, float, complex))
-        return number, torch.as_tensor(result) if number else None
-    scalar = result.item() if isinstance(result, Tensor) and result.numel() == 1 else result
-    if returns is bool:
-        return isinstance(scalar, bool), scalar
-    if returns is int:
-        whole = isinstance(scalar, (bool, int)) or (isinstance(scalar, float) and scalar.is_integer())
-        return whole, int(scalar) if whole else None
-    if returns is float:
-        number = isinstance(scalar, (bool, int, float))
-        return number, float(scalar) if number else None
-    if returns in (list, tuple):
-        if isinstance(result, Tensor) and result.ndim == 1:
-            return True, returns(result.tolist())
-        fits = isinstance(result, (list, tuple))
-        return fits, returns(result) if fits else None
-    if returns is dict:
-        return isinstance(result, Mapping), result
-    return isinstance(result, returns), result
-
-
-def _reject(who: str, verb: str, came: str, wanted: str, result: Any) -> None:
-    hint = ""
-    if inspect.isgenerator(result):
-        hint = "A function with `yield` gives its values one by one. Collect them and `return` the whole."
-    elif inspect.iscoroutine(result):
-        result.close()
-        hint = "Remove `async`: the check calls an ordinary function."
-    elif isinstance(result, (list, tuple)) and "tensor" in wanted:
-        hint = "Make one tensor of it: `torch.stack(…)` for a list of tensors, `torch.tensor(…)` for a list of numbers."
-        if isinstance(result, tuple):
-            hint = "Return the one tensor that is asked for."
-    elif callable(result):
-        hint = "Did you leave out the parentheses of a call?"
-    what = f"{who} {verb} {came} where {wanted} {'are' if 'values' in wanted else 'is'} wanted"
-    raise Mismatch(Finding(what, hint, expected=wanted, got=describe(result)))
-
-
-def _wanted(returns: Any) -> str:
-    names = {Tensor: "a tensor", int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
-    return names.get(returns) or f"a {getattr(returns, '__name__', returns)}"
-
-
-def _kind(result: Any) -> str:
-    if inspect.isgenerator(result):
-        return "a generator"
-    if inspect.iscoroutine(result):
-        return "a coroutine"
-    if isinstance(result, Tensor):
-        return f"a tensor of shape {tuple(result.shape)}"
-    if result is None:
-        return "None"
-    if callable(result):
-        return "a function" if not inspect.isclass(result) else "a class"
-    names = {str: "a text (str)", list: "a list", tuple: "a tuple", dict: "a dict", bool: "True or False (bool)"}
-    plain = {int: "a whole number (int)", float: "a number (float)", set: "a set", np.ndarray: "a NumPy array"}
-    return (names | plain).get(type(result)) or f"an object of class {type(result).__name__}"
 
 
 def _exception_hint(trouble: _Trouble) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils.checks.calling import _kind, _wanted
 from course_utils.checks.outcome import Finding, Mismatch
 from course_utils.checks.pictures import picture_of
+from course_utils.checks.returned import kind_of, wanted_kind
 from course_utils.checks.values import agree, close, describe, tensor_of, wide
 
 
@@ -29,8 +29,8 @@ def expect_type(got: Any, kind: type | tuple[type, ...], *, what: str, why: str 
     """The value is of this type, or of one of these."""
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(got, kinds):
-        wanted = " or ".join(_wanted(k) for k in kinds)
-        raise Mismatch(Finding(f"{what} is {_kind(got)} where {wanted} is wanted", why, wanted, describe(got)))
+        wanted = " or ".join(wanted_kind(k) for k in kinds)
+        raise Mismatch(Finding(f"{what} is {kind_of(got)} where {wanted} is wanted", why, wanted, describe(got)))
 
 
 def expect_dtype(got: Tensor, dtype: torch.dtype | str, *, what: str, why: str = "") -> None:
@@ -143,7 +143,7 @@ def noncontiguous(tensor: Tensor) -> Tensor:
 def _as_tensor(value: Any, what: str) -> Tensor:
     tensor = tensor_of(value)
     if tensor is None:
-        raise Mismatch(Finding(f"{what} is {_kind(value)} where numbers are wanted", got=describe(value)))
+        raise Mismatch(Finding(f"{what} is {kind_of(value)} where numbers are wanted", got=describe(value)))
     return tensor
 
 

@@ -107,7 +107,7 @@ def check(
         asked = " ".join((body.__doc__ or "").split("\n\n")[0].split())
         if not asked:
             raise ValueError(f"{body.__name__} needs a docstring: its first sentence says what is asked")
-        topic = body.__module__.rpartition(".")[2]
+        topic = _topic(body.__module__)
         spec = Spec(
             f"{topic}.{body.__name__}", asked, body, reference, tuple(alternatives), tuple(mistakes), cases, seconds
         )
@@ -175,6 +175,12 @@ def all_checks(module: ModuleType) -> dict[str, Check]:
     """The checks of a topic by name, in the order in which they are written."""
     found = ((name, item) for name, item in vars(module).items() if name.startswith("test_"))
     return {name: item for name, item in found if isinstance(getattr(item, "spec", None), Spec)}
+
+
+def _topic(module: str) -> str:
+    """The name a learner knows a topic by, also where the topic is a package: "fourier"."""
+    inside = module.removeprefix("course_utils.checks.")
+    return inside.partition(".")[0] if inside != module else module.rpartition(".")[2]
 
 
 @contextlib.contextmanager

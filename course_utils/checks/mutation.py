@@ -56,8 +56,8 @@ def mutants(function: Callable[..., Any]) -> list[Mutant]:
         node.number = number  # type: ignore[attr-defined]
     found: dict[str, Mutant] = {}
     original = ast.unparse(tree)
-    for node in list(_mutable(tree)):
-        for label, changed in _variants(node):
+    for node, parent in list(_mutable(tree)):
+        for label, changed in _variants(node, parent):
             source = ast.unparse(ast.fix_missing_locations(_Replace(node.number, changed).visit(copy.deepcopy(tree))))
             if source != original and source not in found:
                 found[source] = Mutant(f"line {node.lineno}: {label}", source)
@@ -109,13 +109,13 @@ def _parsed(function: Any) -> ast.FunctionDef | None:
     return tree
 
 
-def _mutable(tree: ast.AST) -> Iterator[Any]:
-    """Nodes to change. What only words an error (raise, assert) is left alone, and so are the patterns of f-strings."""
+def _mutable(tree: ast.AST) -> Iterator[tuple[Any, ast.AST]]:
+    """Nodes to change, with their parents. What only words an error (raise, assert, f-strings) is left alone."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, (ast.Raise, ast.Assert, ast.JoinedStr)):
             continue
         if hasattr(child, "lineno"):
-            yield child
+            yield child, tree
         yield from _mutable(child)
 
 
@@ -129,13 +129,15 @@ class _Replace(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _variants(node: Any) -> Iterator[tuple[str, ast.AST]]:
-    """The changed forms of one node, each with its label."""
+def _variants(node: Any, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The changed forms of one node, each with its label; a number is shown in what surrounds it."""
     if isinstance(node, ast.stmt):
         yield from _statements(node)
         return
+    shown = parent if isinstance(node, ast.Constant) and isinstance(parent, (ast.expr, ast.keyword)) else node
     for new in _expressions(node):
-        yield f"`{_short(node)}` → `{_short(new)}`", new
+        after = _Replace(node.number, new).visit(copy.deepcopy(shown))
+        yield f"`{_short(shown)}` → `{_short(after)}`", new
 
 
 def _statements(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
@@ -168,8 +170,9 @@ def _expressions(node: Any) -> Iterator[ast.expr]:
         if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
             yield node.right
     elif isinstance(node, ast.UnaryOp):
-        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-            yield from (_with(node, operand=ast.Constant(node.operand.value + 1)), node.operand)
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if isinstance(node.op, ast.USub) and isinstance(number, (int, float)):
+            yield from (_with(node, operand=ast.Constant(number + 1)), node.operand)
         elif isinstance(node.op, (ast.USub, ast.Not, ast.Invert)):
             yield node.operand
     elif isinstance(node, ast.Compare):
@@ -244,8 +247,7 @@ def _calls(node: ast.Call) -> Iterator[ast.expr]:
             if other in ("min", "max", "sum", "any", "all"):
                 yield _with(node, func=ast.Name(other, ast.Load()))
     if name in _DROPPED:
-        of_module = isinstance(node.func, ast.Name) or _is_module(node.func.value)
-        if not of_module:
+        if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
             yield node.func.value
         elif node.args and plain:
             yield node.args[0]

@@ -55,8 +55,8 @@ def as_html(picture: Picture) -> str:
         f'<figure style="margin:0"><figcaption style="font-size:.85em">{label}</figcaption>'
         f"{_heatmap(array, reach, alt)}</figure>"
         for label, array, alt in (
-            ("Yours", picture.got, f"Heatmap of your {picture.title}"),
-            ("Wanted", picture.wanted, f"Heatmap of the wanted {picture.title}"),
+            ("Yours", picture.got, f"Heatmap of yours: {picture.title}"),
+            ("Wanted", picture.wanted, f"Heatmap of what is wanted: {picture.title}"),
         )
     )
     scale = f"Blue is {-reach:.3g}, white 0, orange {reach:.3g}; grey is not a number."
@@ -120,7 +120,7 @@ def _curve(picture: Picture) -> str:
                 placed.append(f"{x:.1f},{height - margin - (height - 2 * margin) * (y - low) / span:.1f}")
         return " ".join(placed)
 
-    alt = html.escape(f"Curve of your {picture.title} against the wanted one", quote=True)
+    alt = html.escape(f"Curves of yours and of what is wanted: {picture.title}", quote=True)
     return (
         f'<svg role="img" aria-label="{alt}" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'style="display:block;margin:.5em 0 .1em;max-width:100%"><title>{alt}</title>'

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import functools
-import importlib
+import importlib.util
 import random
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +29,7 @@ from course_utils.checks.mutation import Mutant, built, mutants
 from course_utils.checks.outcome import Outcome, Report
 from course_utils.checks.rendering import as_text
 from course_utils.checks.watchdog import TimeUp, run_limited
+from course_utils.errors import CourseError
 
 MUTANT_SECONDS = 2.0
 _RANDOM_INPUTS = 200
@@ -142,8 +145,18 @@ def total_score(scores: Sequence[Score]) -> Score:
 
 
 def load(topic: str) -> ModuleType:
-    """A topic's module, by its short name ("fourier") or by a dotted one."""
-    return importlib.import_module(topic if "." in topic else f"course_utils.checks.{topic}")
+    """A topic's module, by its short name ("fourier") or by the path of a .py file."""
+    if topic.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(topic).stem, topic)
+        if spec is None or spec.loader is None:
+            raise CourseError(f"{topic} cannot be loaded as a module.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # so that inspect finds the source of its functions
+        spec.loader.exec_module(module)
+        return module
+    from course_utils import checks
+
+    return getattr(checks, topic)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -219,27 +232,36 @@ def is_equivalent(
         uses = [use for use in kept.uses if use.args is not None]
         uses += [invoke(reference, args, {}) for args in as_arguments(spec.cases)]
     generator = torch.Generator().manual_seed(0)
-    movable = [use for use in uses if _moved(use.args, generator) is not None and use.after is None]
+    movable = [
+        use for use in uses if use.after is None and any(map(_is_movable, [*(use.args or ()), *use.kwargs.values()]))
+    ]
     for i in range(_RANDOM_INPUTS - len(uses) if movable else 0):
         use = movable[i % len(movable)]
-        uses.append(invoke(reference, _moved(use.args, generator), use.kwargs))
+        args = _moved(use.args or (), generator)
+        kwargs = dict(zip(use.kwargs, _moved(use.kwargs.values(), generator), strict=True))
+        uses.append(invoke(reference, args, kwargs))
     try:
         return run_limited(lambda: all(same_use(changed, use) for use in uses), seconds)
     except TimeUp:
         return False
 
 
-def _moved(args: Any, generator: torch.Generator) -> tuple[Any, ...] | None:
-    """The arguments with each floating-point number moved by about a tenth of itself; None where there is none."""
-    moved, any_moved = [], False
-    for argument in args:
-        if isinstance(argument, Tensor) and argument.is_floating_point() and argument.numel():
-            noise = torch.randn(argument.shape, generator=generator).to(argument)
-            moved.append(argument.detach() * (1 + 0.1 * noise))
-            any_moved = True
-        else:
-            moved.append(argument)
-    return tuple(moved) if any_moved else None
+def _is_movable(argument: Any) -> bool:
+    return isinstance(argument, float) or (isinstance(argument, Tensor) and argument.is_floating_point())
+
+
+def _moved(arguments: Iterable[Any], generator: torch.Generator) -> tuple[Any, ...]:
+    """The arguments with each floating-point number moved by about a tenth of itself."""
+
+    def moved(argument: Any) -> Any:
+        if not _is_movable(argument):
+            return argument
+        noise = torch.randn(argument.shape if isinstance(argument, Tensor) else (), generator=generator)
+        if isinstance(argument, Tensor):
+            return argument.detach() * (1 + 0.1 * noise.to(argument))
+        return argument * float(1 + 0.1 * noise)
+
+    return tuple(moved(argument) for argument in arguments)
 
 
 def _other_layouts(reference: Any) -> list[tuple[str, Any]]:

@@ -193,7 +193,6 @@ def test_partial(toy, failure):
         return x * factors[:, None] ** power + shift
 
     toy.test_scale_rows(functools.partial(powered, power=1))
-    assert "`powered" in str(failure(functools.partial(lambda *a, **k: None))) or True
     assert "not what it should be" in str(failure(functools.partial(powered, power=2)))
 
 

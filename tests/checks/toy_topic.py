@@ -58,23 +58,27 @@ def test_scale_rows(answer):
         expect_shape(y, (rows, columns), what="the scaled matrix")
         expect_dtype(y, "float", what="the scaled matrix")
         expect_finite(y, what="the scaled matrix")
-        expect_close(y, torch.einsum("rc,r->rc", x, factors), what="the scaled matrix", why="row i is multiplied by factor i")
+        expect_close(
+            y, torch.einsum("rc,r->rc", x, factors), what="the scaled matrix", why="row i is multiplied by factor i"
+        )
     x, factors = noncontiguous(torch.randn(4, 6, dtype=torch.float64)), torch.randn(4).double()
     expect_close(call(answer, x, factors), torch.diag(factors) @ x, what="the result for a float64 input with gaps")
-    for shift in (0.5, -2.0):
+    for shift in (0.5, 1.0, -1.0):
         y = call(answer, torch.zeros(2, 5), torch.ones(2), shift=shift)
         expect_close(y, torch.full((2, 5), shift), what=f"the result for zeros and shift={shift}")
 
 
 @check(
     reference=later(lambda: torch.arange(7.0) ** 2),
-    alternatives=[[0, 1, 4, 9, 16, 25, 36][0:0] or torch.tensor([0, 1, 4, 9, 16, 25, 36])],
+    alternatives=[torch.tensor([0, 1, 4, 9, 16, 25, 36])],
     mistakes=[Mistake("doubled", later(lambda: torch.arange(7.0) * 2), "These are the doubles. Multiply by itself.")],
 )
 def test_squares(answer):
     """Bind `squares` to the squares of 0 to 6."""
     squares = value(answer)
-    expect_close(squares, torch.tensor([0.0, 1, 4, 9, 16, 25, 36]), what="`squares`", why="7 squared numbers are wanted")
+    expect_close(
+        squares, torch.tensor([0.0, 1, 4, 9, 16, 25, 36]), what="`squares`", why="7 squared numbers are wanted"
+    )
 
 
 def fill_diagonal(matrix):
@@ -110,6 +114,5 @@ def test_count_even(answer):
 EQUIVALENT_MUTANTS = {
     "test_scale_rows": {
         "line 4: `if shift != 0` → `if True`": "adding a shift of 0 changes nothing",
-        "line 4: `0` → `1`": "placeholder replaced in a test",
     }
 }

@@ -1,1 +1,1 @@
-"""Measurements against a reference: each script prints one JSON object a line, ``ratio`` above 1 meaning ours is better."""
+"""Measurements against a reference: a script prints one JSON object a line; ``ratio`` above 1 means ours is better."""

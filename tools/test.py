@@ -38,9 +38,10 @@ def notebooks_without_comparison(notebooks: Iterable[Path], folder: Path) -> lis
 
 def run_pytest(arguments: list[str]) -> int:
     """Runs pytest in this environment, one thread a process, without recording progress; returns its exit status."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    environment = os.environ | threads | {"COURSE_PROGRESS": "0", "JUPYTER_PLATFORM_DIRS": "1"}
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = os.environ | threads | {"COURSE_PROGRESS": "0"}
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def chosen_paths(arguments: list[str]) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -34,13 +36,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version and exit."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Say the version and exit."
+    ),
 ) -> None:
     pass
 
 
 def _register() -> None:
-    def add(function, panel: str, *examples: str, name: str | None = None) -> None:
+    def add(function: Callable[..., None], panel: str, *examples: str, name: str | None = None) -> None:
         epilog = "  ".join(["Example:" if len(examples) == 1 else "Examples:", "  ·  ".join(examples)])
         app.command(name, rich_help_panel=panel, epilog=epilog)(function)
 
@@ -63,7 +67,7 @@ _register()
 def main() -> None:
     """Run the command; what a learner can put right is said in a sentence, without a traceback (exit code 2)."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         app()

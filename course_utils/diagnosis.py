@@ -92,7 +92,13 @@ def torch_works(python: str = sys.executable) -> Finding:
     )
     try:
         done = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=300, check=False
+            [python, "-c", code],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=300,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("torch", "", (Problem(f"torch could not be tried: {error}.", "Run `course doctor` again."),))
@@ -244,7 +250,9 @@ def workspace() -> Finding:
         parent = parent.parent
     way_out = "Set the environment variable COURSE_WORK to a folder you can write to."
     if not parent.is_dir():
-        return Finding("Workspace", "", (Problem(f"{parent} is in the way of the workspace: it is not a folder.", way_out),))
+        return Finding(
+            "Workspace", "", (Problem(f"{parent} is in the way of the workspace: it is not a folder.", way_out),)
+        )
     try:
         with tempfile.NamedTemporaryFile(dir=parent, prefix=".course-"):
             pass

@@ -80,7 +80,9 @@ def backup(path: Path) -> Path:
             number += 1
         shutil.copyfile(path, target)
     except OSError as error:
-        raise CourseError(f"No backup of {path} could be made ({error.strerror or error}), so nothing was changed.") from None
+        raise CourseError(
+            f"No backup of {path} could be made ({error.strerror or error}), so nothing was changed."
+        ) from None
     return target
 
 
@@ -157,8 +159,6 @@ def candidates(chapter: Chapter, manifest: Manifest) -> list[Path]:
         return paths
     edited = [path for path in paths if is_edited(path, chapter)]
     return edited or paths[:1]
-
-
 
 
 def _same_text(one: Path, other: Path) -> bool:

@@ -10,8 +10,12 @@ from course_utils.paths import require_clone
 
 
 def build(
-    check: bool = typer.Option(False, "--check", help="Write nothing; list what is stale and exit with code 1 if anything is."),
-    execute: str = typer.Option(None, "--execute", metavar="CHAPTER", help="Run a chapter's solution and refresh its evidence."),
+    check: bool = typer.Option(
+        False, "--check", help="Write nothing; list what is stale and exit with code 1 if anything is."
+    ),
+    execute: str = typer.Option(
+        None, "--execute", metavar="CHAPTER", help="Run a chapter's solution and refresh its evidence."
+    ),
 ) -> None:
     """Write chapters/ and the solution notebooks from solutions/*.py. For authors, in a clone."""
     root = require_clone("`course build`")

@@ -15,10 +15,14 @@ from course_utils.running.verdicts import NOT_ATTEMPTED, PASSED
 
 
 def check(
-    target: str = typer.Argument(..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."),
+    target: str = typer.Argument(
+        ..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."
+    ),
     file: Path = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
     as_json: bool = typer.Option(False, "--json", help="The verdicts as JSON, for other programs."),
-    seconds: float = typer.Option(Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."),
+    seconds: float = typer.Option(
+        Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."
+    ),
 ) -> None:
     """Check your answers. Exit code 1 if an exercise is wrong; one not yet attempted is not wrong."""
     choice = choose(target, file)

@@ -17,7 +17,9 @@ from course_utils.workspace import start_chapter
 
 
 def lab(
-    chapter: str = typer.Argument(None, metavar="[CHAPTER]", help="A chapter such as 21 to open; the file list if left out."),
+    chapter: str = typer.Argument(
+        None, metavar="[CHAPTER]", help="A chapter such as 21 to open; the file list if left out."
+    ),
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open a browser window."),
     port: int = typer.Option(None, "--port", help="The port of JupyterLab's server."),
 ) -> None:
@@ -35,7 +37,10 @@ def lab(
         if done.created:
             say(f"{one.id} · {one.title}: your copy is {shown_path(done.path)}.", "green")
         elif done.updated:
-            say(f"{one.id} · {one.title} has been updated: `course start {one.id} --fresh` takes the new version.", "yellow")
+            say(
+                f"{one.id} · {one.title} has been updated: `course start {one.id} --fresh` takes the new version.",
+                "yellow",
+            )
     say(f"JupyterLab opens in {shown_path(workspace_dir())}; end it with Ctrl-C here.")
     raise typer.Exit(run_lab(lab_command(f"{wanted.file}.ipynb" if wanted else None, browser, port)))
 

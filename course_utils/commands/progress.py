@@ -66,9 +66,7 @@ def read_history() -> tuple[dict[str, tuple[bool, str]], int]:
     return history, damaged
 
 
-def next_exercise(
-    chapters: list[Chapter], history: dict[str, tuple[bool, str]]
-) -> tuple[Chapter, Exercise] | None:
+def next_exercise(chapters: list[Chapter], history: dict[str, tuple[bool, str]]) -> tuple[Chapter, Exercise] | None:
     """The first exercise not passed, the core path of a chapter already begun first, deeper ones last."""
 
     def passed(exercise: Exercise) -> bool:
@@ -102,5 +100,3 @@ def _table(chapter: Chapter, history: dict[str, tuple[bool, str]]) -> Table:
         name = f"{e.title} (deeper)" if e.deeper else e.title
         table.add_row(e.id, Text(name), Text(*state), Text(day, style="dim"))
     return table
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from course_utils.commands.screen import say, shown_path
 from course_utils.errors import CourseError
 from course_utils.manifest import Chapter, Exercise, is_exercise_id
 from course_utils.restoring import restored
-from course_utils.running.cells import read_document
+from course_utils.running.cells import Document, read_document
 from course_utils.running.planning import find_cell
 from course_utils.workspace import original_of, replace_text
 
@@ -29,6 +30,7 @@ def reset(
     found = next(e for e in choice.chapter.exercises if e.id == exercise)
     stub, header = shipped_stub(choice.path, choice.chapter, found)
     document = read_document(choice.path)
+    _stands_alone(document, choice.chapter, found)
     new = restored(document, found, stub, header)
     where = shown_path(choice.path)
     if new is None:
@@ -42,6 +44,18 @@ def reset(
     say(f"Exercise {found.id} is a stub again in {where}. Your file as it was: {shown_path(saved)}.", "green")
     if document.is_notebook:
         say("If the notebook is open in JupyterLab, take it anew: File → Reload Notebook from Disk.")
+
+
+def _stands_alone(document: Document, chapter: Chapter, exercise: Exercise) -> None:
+    """Refuse to replace a cell that holds other exercises too, as in a script without ``# %%`` lines."""
+    cell = find_cell(document, exercise)
+    tests = [e.check.split(".")[-1] for e in chapter.exercises if e.id != exercise.id]
+    others = [test for test in tests if cell and re.search(rf"\b{re.escape(test)}\s*\(", cell.source)]
+    if others:
+        raise CourseError(
+            f"The cell of exercise {exercise.id} in {document.path} holds other exercises too ({', '.join(others)}), "
+            "and putting the stub back would lose them. Put it into a cell of its own first."
+        )
 
 
 def shipped_stub(path: Path, chapter: Chapter, exercise: Exercise) -> tuple[str, str]:

@@ -64,7 +64,9 @@ def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
     table.add_column("In one line", ratio=1)
     for v in verdicts:
         message = v.message if v.is_wrong else ""
-        table.add_row(v.id, Text(v.title), verdict_text(v.verdict), Text(_short(message), style="" if v.is_wrong else "dim"))
+        table.add_row(
+            v.id, Text(v.title), verdict_text(v.verdict), Text(_short(message), style="" if v.is_wrong else "dim")
+        )
     return table
 
 

@@ -19,9 +19,13 @@ INTERVAL = 0.5
 
 
 def watch(
-    target: str = typer.Argument(..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."),
+    target: str = typer.Argument(
+        ..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."
+    ),
     file: Path = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
-    seconds: float = typer.Option(Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."),
+    seconds: float = typer.Option(
+        Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."
+    ),
 ) -> None:
     """Check your answers at every save, and show the first one that is not right yet. End with Ctrl-C."""
     follow(choose(target, file), Limits(exercise=seconds))

@@ -151,7 +151,8 @@ def _script_cells(path: Path, text: str) -> list[Cell]:
     lines = text.split("\n")
     starts = [(i, m.group(1)) for i, line in enumerate(lines) if (m := _MARKER.match(line))]
     spans = [(0, starts[0][0] if starts else len(lines), "")]
-    for (start, title), end in zip(starts, [s for s, _ in starts[1:]] + [len(lines)], strict=True):
+    ends = [start for start, _ in starts[1:]] + [len(lines)]
+    for (start, title), end in zip(starts, ends, strict=False):
         spans.append((start + 1, end, title))
     cells: list[Cell] = []
     for start, end, title in spans:

@@ -92,7 +92,9 @@ def is_stub(source: str, exercise: Exercise) -> bool:
 
 
 def _defines(cell: Cell, name: str) -> bool:
-    pattern = rf"^(?:(?:async )?def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*(?::[^=\n]*)?=(?!=)(?!.*yours_or\()"
+    pattern = (
+        rf"^(?:(?:async )?def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*(?::[^=\n]*)?=(?!=)(?!.*yours_or\()"
+    )
     return re.search(pattern, cell.source, re.M) is not None
 
 

@@ -109,7 +109,7 @@ def _salvage(source: str) -> list[ast.stmt]:
     ]
     starts = [i for n, i in enumerate(starts) if n == 0 or not lines[starts[n - 1]].startswith("@")]
     kept: list[ast.stmt] = []
-    for start, end in zip(starts, starts[1:] + [len(lines)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
         try:
             nodes = _parse("\n" * start + "\n".join(lines[start:end]))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -134,11 +134,7 @@ def _split_imports(node: ast.stmt) -> list[ast.stmt]:
         return [node]
     parts: list[ast.stmt] = []
     for alias in node.names:
-        part = (
-            ast.Import([alias])
-            if isinstance(node, ast.Import)
-            else ast.ImportFrom(node.module, [alias], node.level)
-        )
+        part = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
         parts.append(ast.copy_location(part, node))
     return parts
 
@@ -255,7 +251,11 @@ def backward_slice(
         found: list[Statement] = []
         bound = False
         for s in reversed(usable):
-            if s.key >= position or s.key > end or not (name in s.binds or (name in s.touches and name not in imported)):
+            if (
+                s.key >= position
+                or s.key > end
+                or not (name in s.binds or (name in s.touches and name not in imported))
+            ):
                 continue
             found.append(s)
             bound = bound or name in s.binds

@@ -6,26 +6,38 @@ What it has to say goes line by line into the job's result file, never to standa
 """
 
 from __future__ import annotations
+import __future__
 
+import ast
 import contextlib
+import importlib
 import io
 import json
 import linecache
 import os
+import re
 import sys
 import time
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_utils.errors import CourseError
+from course_utils.manifest import Chapter, Exercise
 from course_utils.paths import PACKAGE
 from course_utils.running.cells import read_document
 from course_utils.running.planning import Task, plan
 from course_utils.running.slicing import Statement, parse_cell
 from course_utils.running.verdicts import ERROR, NOT_ATTEMPTED, PASSED, TIMED_OUT, WRONG
 
+if TYPE_CHECKING:
+    from course_utils.checks import Report
+
 PRINT_LIMIT = 4_000
+WARM = ("course_utils.checks.framework", "course_utils.zoo", "course_utils.fourier")
+"""What nearly every chapter needs, imported before the job comes."""
 
 
 class BoundedText(io.TextIOBase):
@@ -56,7 +68,7 @@ class BoundedText(io.TextIOBase):
 class Runner:
     """One namespace in which a file's statements are executed in order, each at most once."""
 
-    def __init__(self, job: dict, report) -> None:
+    def __init__(self, job: dict, report: Callable[..., None]) -> None:
         self.report = report
         document = read_document(Path(job["file"]))
         self.shown = Path(job["shown"])
@@ -85,7 +97,11 @@ class Runner:
 
     def filename(self, number: int) -> str:
         """What tracebacks call a cell."""
-        return str(self.shown) if not self.cells[number].filename.startswith("<") else f"cell {number} of {self.shown.name}"
+        return (
+            str(self.shown)
+            if not self.cells[number].filename.startswith("<")
+            else f"cell {number} of {self.shown.name}"
+        )
 
     def place(self, key: tuple[int, int]) -> str:
         """A statement's place, for a sentence."""
@@ -99,19 +115,16 @@ class Runner:
         if key in self.skip:
             self.errors[key] = self.skip[key]
             return
-        import __future__ as future
-        import ast
-
         self.report(event="statement", key=key, place=self.place(key))
         node = statement.node
         try:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 for alias in node.names:
-                    self.flags |= getattr(future, alias.name).compiler_flag
+                    self.flags |= getattr(__future__, alias.name).compiler_flag
             module = ast.Module([node], [])
             code = compile(module, self.filename(key[0]), "exec", flags=self.flags, dont_inherit=True)
             exec(code, self.namespace)
-        except BaseException as error:  # noqa: BLE001  (a learner's file may raise anything, sys.exit() included)
+        except BaseException as error:  # a learner's file may raise anything, sys.exit() included
             self.errors[key] = describe(error)
 
     def run(self) -> None:
@@ -161,7 +174,7 @@ class Runner:
 
     def with_notes(self, text: str, task: Task) -> str:
         """Add the failed statements and broken cells that define a name the report says is missing."""
-        missing = {word for word in _undefined(text)}
+        missing = set(_undefined(text))
         notes = []
         for key in (*task.before, *task.after):
             if key in self.errors and (self.statements[key].binds & missing):
@@ -180,7 +193,7 @@ def run_check(task: Task, namespace: dict) -> tuple[str, str, str]:
     raised: BaseException | None = None
     try:
         eval(compile(task.call, "<check>", "eval"), {**namespace, "checks": checks})
-    except BaseException as error:  # noqa: BLE001  (reported as the exercise's verdict)
+    except BaseException as error:  # reported as the exercise's verdict
         raised = error
     if len(checks.session.outcomes) > before:
         return from_report(checks.session.outcomes[-1])
@@ -196,7 +209,7 @@ def run_check(task: Task, namespace: dict) -> tuple[str, str, str]:
     return ERROR, "The check said nothing.", "The check ended without a verdict."
 
 
-def from_report(report) -> tuple[str, str, str]:
+def from_report(report: Report) -> tuple[str, str, str]:
     """Verdict, one line and full text of a check's report; an exception in the learner's code is an error."""
     from course_utils.checks.rendering import as_text
 
@@ -232,8 +245,6 @@ def _line(text: str) -> str:
 
 
 def _undefined(text: str) -> list[str]:
-    import re
-
     return re.findall(r"name '(\w+)' is not defined", text) + re.findall(r"^`(\w+)` is not defined", text)
 
 
@@ -241,18 +252,16 @@ def _silent(*args: object, **kwargs: object) -> None:
     return None
 
 
-def _chapter(data: dict):
-    from course_utils.manifest import Chapter, Exercise
-
+def _chapter(data: dict) -> Chapter:
     exercises = tuple(Exercise(**{**e, "hints": tuple(e["hints"])}) for e in data["exercises"])
     return Chapter(**{**data, "exercises": exercises, "prerequisites": tuple(data["prerequisites"])})
 
 
 def main() -> None:
     """Warm up, wait for a job, run it."""
-    with contextlib.suppress(ImportError):
-        import course_utils.checks  # noqa: F401  (the slow part: torch)
-        import course_utils.checks.framework  # noqa: F401
+    for name in WARM:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     line = sys.stdin.readline().strip()
     if not line:
         return

@@ -1,0 +1,135 @@
+"""A run is a value: the same recipe gives the same run, interrupted or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_utils.errors import CourseError
+from course_utils.tasks.modular import ModularTask
+from course_utils.training import Recipe, Run, first_step, sweep, train
+from course_utils.zoo.problems import ModularMLP, ModularTransformer, _split, cross_entropy
+
+SMALL = Recipe(
+    ModularTransformer(ModularTask(p=7, fraction=0.5), d_model=8, n_heads=2, d_mlp=16),
+    steps=30, lr=1e-2, log_every=5, snapshots=(0, 7, 20, 30),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def same(one: Run, other: Run) -> bool:
+    weights = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
+    return one.history == other.history and all(torch.equal(a, b) for a, b in weights)
+
+
+def test_the_same_recipe_gives_the_same_run_and_another_seed_does_not():
+    assert same(train(SMALL), train(SMALL))
+    assert not same(train(SMALL), train(replace(SMALL, seed=1)))
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_an_interrupted_run_resumes_to_the_bit(tmp_path):
+    checkpoint = tmp_path / "run.checkpoint"
+
+    def interrupt(step: int, state: object) -> None:
+        if step == 20:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(SMALL, checkpoint=checkpoint, checkpoint_every=6, on_snapshot=interrupt)
+    resumed, whole = train(SMALL, checkpoint=checkpoint), train(SMALL)
+    assert same(resumed, whole)
+    assert resumed.snapshots.keys() == whole.snapshots.keys() == {0, 7, 20, 30}
+    for step, state in whole.snapshots.items():
+        assert all(torch.equal(state[name], resumed.snapshots[step][name]) for name in state)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.checkpoint"
+    train(SMALL, checkpoint=checkpoint, checkpoint_every=6)
+    with pytest.raises(CourseError, match="another recipe"):
+        train(replace(SMALL, lr=2e-2), checkpoint=checkpoint)
+
+
+def test_snapshots_hold_the_weights_after_that_many_updates():
+    run = train(SMALL)
+    fewer = train(replace(SMALL, steps=7, snapshots=()))
+    for name, weight in fewer.model.state_dict().items():
+        assert torch.equal(weight, run.snapshots[7][name])
+    final = run.model.state_dict()
+    assert all(torch.equal(run.snapshots[30][name], final[name]) for name in final)
+
+
+def test_history_starts_before_the_first_update_and_ends_with_the_last():
+    run = train(replace(SMALL, steps=12))
+    assert run.history["step"] == [0, 5, 10, 12]
+    assert len(run.history["test_loss"]) == 4
+
+
+def test_warmup_and_decay_of_the_first_update():
+    """At a learning rate of lr/warmup, AdamW's first step moves each weight by that much, after decoupled decay."""
+    recipe = replace(SMALL, steps=1, snapshots=(0, 1), warmup=10, weight_decay=0.5)
+    before, after = (train(recipe).snapshots[step]["unembed.W_U"] for step in (0, 1))
+    lr = recipe.lr / 10
+    assert torch.allclose((after - before * (1 - lr * 0.5)).abs(), torch.tensor(lr), rtol=1e-3)
+
+
+def test_a_diverging_run_says_so():
+    with pytest.raises(CourseError, match="diverged"):
+        train(replace(SMALL, lr=1e30, steps=10, warmup=1))
+
+
+def test_the_digest_follows_what_matters():
+    assert SMALL.digest() == replace(SMALL, snapshots=()).digest()
+    for change in ({"lr": 0.1}, {"seed": 3}, {"problem": replace(SMALL.problem, d_mlp=17)}, {"problem": ModularMLP()}):
+        assert SMALL.digest() != replace(SMALL, **change).digest()
+    json.dumps(SMALL.as_dict())
+
+
+def test_first_step_is_the_start_of_a_sustained_stretch():
+    history = {"step": [0, 10, 20, 30, 40, 50], "x": [0.0, 1.0, 0.0, 1.0, 1.0, 1.0]}
+    assert first_step(history, "x", lambda v: v > 0.5) == 10
+    assert first_step(history, "x", lambda v: v > 0.5, sustained=20) == 30
+    assert first_step(history, "x", lambda v: v > 0.5, sustained=30) is None
+
+
+def last_loss(run: Run) -> dict[str, float]:
+    return {"train_loss": run.history["train_loss"][-1]}
+
+
+def test_a_sweep_keeps_rows_and_trains_only_what_is_missing(tmp_path):
+    table = tmp_path / "table.jsonl"
+    recipes = [replace(SMALL, seed=seed, steps=5, snapshots=()) for seed in range(3)]
+    rows = sweep(recipes[:2], last_loss, table)
+    text = table.read_text()
+    again = sweep(recipes, last_loss, table)
+    assert again[:2] == rows and table.read_text().startswith(text)
+    assert len(table.read_text().splitlines()) == 3 and [row["seed"] for row in again] == [0, 1, 2]
+
+
+def test_cross_entropy_sees_losses_that_float32_rounds_to_nothing():
+    logits = torch.tensor([[18.0, 0.0]])
+    assert torch.nn.functional.cross_entropy(logits, torch.tensor([0])) == 0
+    assert cross_entropy(logits, torch.tensor([0])).item() == pytest.approx(1.523e-8, rel=1e-3)
+
+
+def test_the_perceptrons_look_up_equals_its_forward_pass():
+    from course_utils.tasks import modular
+
+    problem = ModularMLP(ModularTask(p=7, fraction=0.5), d_hidden=9)
+    model = problem.make_model(0)
+    pairs, _ = _split(problem.task)["train"]
+    torch.testing.assert_close(problem.logits(model, pairs), model(modular.two_hot(pairs, 7).float()))

@@ -46,7 +46,7 @@ def number(x: float, rtol: float = 1e-2, below: float = 0.0) -> str:
     sign = "-" if x < 0 else ""
     exponent = rounded.adjusted()
     if -3 <= exponent < 6:
-        return f"{sign}{rounded:f}" if rounded.as_tuple().exponent <= 0 else f"{sign}{int(rounded)}"
+        return f"{sign}{rounded:f}"
     return f"{sign}{rounded.scaleb(-exponent):f}e{exponent}"
 
 
@@ -91,12 +91,12 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str] = COLUMNS, wi
     ]
     rule = "-+-".join("-" * w for w in widths)
     airy = any(len(lines) > 1 for row in wrapped[1:] for lines in row)
-    for k, row in enumerate(wrapped):
+    for k, lines_of in enumerate(wrapped):
         if k == 1 or (k > 1 and airy):
             print(rule)
-        for i in range(max(map(len, row))):
-            line = [(lines[i] if i < len(lines) else "").ljust(w) for lines, w in zip(row, widths, strict=True)]
-            print(" | ".join(line).rstrip())
+        for i in range(max(map(len, lines_of))):
+            texts = [lines[i] if i < len(lines) else "" for lines in lines_of]
+            print(" | ".join(text.ljust(w) for text, w in zip(texts, widths, strict=True)).rstrip())
 
 
 def _widths(cells: Sequence[Sequence[str]], room: int) -> list[int]:

@@ -90,15 +90,16 @@ def _run(root: Path, chapter: Chapter, timeout: float) -> tuple[list[Any], str |
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     folder = root / "solutions"
     client = NotebookClient(notebook, km=manager, timeout=timeout, resources={"metadata": {"path": str(folder)}})
+    begun = [0]
+    client.on_cell_start = lambda cell, cell_index: begun.append(cell_index)
     try:
         client.execute(env=_environment(), cwd=str(folder))
     except CellExecutionError:
         return [], _failure(chapter, notebook.cells)
     except CellTimeoutError:
-        index = _running(notebook.cells)
-        return [], f"{_where(chapter, index)}: the cell ran past {timeout:g} s."
+        return [], f"{_where(chapter, begun[-1])}: the cell ran past {timeout:g} s."
     except DeadKernelError:
-        return [], f"{_where(chapter, _running(notebook.cells))}: the kernel died in this cell (out of memory?)."
+        return [], f"{_where(chapter, begun[-1])}: the kernel died in this cell (out of memory?)."
     return notebook.cells, None
 
 
@@ -113,12 +114,6 @@ def _where(chapter: Chapter, index: int) -> str:
     exercise = next((e.id for e in chapter.exercises if e.cell == index), None)
     place = f"solutions/{chapter.file}.py:{cell.line}"
     return f"{place}: exercise {exercise}" if exercise else place
-
-
-def _running(cells: list[Any]) -> int:
-    """The last cell that began; a kernel that dies leaves it without an answer."""
-    begun = [k for k, cell in enumerate(cells) if cell.cell_type == "code" and "execution" in cell.metadata]
-    return begun[-1] if begun else 0
 
 
 def _failure(chapter: Chapter, cells: list[Any]) -> str:

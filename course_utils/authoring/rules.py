@@ -47,9 +47,8 @@ def check_call(cell: Cell, tree: ast.Module) -> tuple[str | None, str | None, li
         return None, None, [(cell.at(calls[1][0].lineno), sentence)]
     if not call.args or not isinstance(call.args[0], ast.Name):
         return None, check, [(cell.at(call.lineno), f"give `checks.{check}` the name of the answer itself.")]
-    if sentence := unknown_check(check):
-        return call.args[0].id, check, [(cell.at(call.lineno), sentence)]
-    return call.args[0].id, check, []
+    unknown = unknown_check(check)
+    return call.args[0].id, check, [(cell.at(call.lineno), unknown)] if unknown else []
 
 
 def unknown_check(check: str) -> str | None:
@@ -149,7 +148,7 @@ def _raises_not_attempted(tree: ast.Module, exercise: str) -> bool:
 
 def _is_ellipsis(tree: ast.Module, name: str) -> bool:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node.value or ast.Tuple()) == "...":
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and ast.unparse(node.value) == "...":
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 return True

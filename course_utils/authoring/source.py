@@ -11,13 +11,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from course_utils.authoring.chapter import Cell
+from course_utils.authoring.chapter import Cell, Kind
 from course_utils.authoring.problems import Problem
 
-MARKER = re.compile(r"# %%(?P<rest>.*)")
+MARKER = re.compile(r"# %%")
 OPTIONS = re.compile(r"(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[.*\]))?")
 COURSE_KEYS = ("title", "minutes", "prerequisites")
 
@@ -81,15 +82,12 @@ def _course_block(values: object, lines: list[str], file: str, begin: int) -> tu
     def line_of(key: str) -> int:
         return begin + 1 + next((i for i, line in enumerate(lines) if re.match(rf"#\s*{key}:", line)), 0)
 
-    values = values if isinstance(values, dict) else {}
-    jupyter = values.get("jupyter") if isinstance(values.get("jupyter"), dict) else {}
-    kernel = jupyter.get("kernelspec")
+    jupyter = _block(values, "jupyter")
     problems: list[Problem] = []
-    if not isinstance(kernel, dict) or kernel.get("name") != "python3":
+    if _block(jupyter, "kernelspec").get("name") != "python3":
         sentence = "the header must name the kernel: `jupyter:`, `kernelspec:`, `name: python3`."
         problems.append(Problem(file, line_of("kernelspec"), sentence))
-    course = values.get("course", jupyter.get("course"))
-    course = course if isinstance(course, dict) else {}
+    course = _block(values, "course") or _block(jupyter, "course")
     sentences = []
     title, minutes, prerequisites = (course.get(key) for key in COURSE_KEYS)
     if not isinstance(title, str) or not title.strip():
@@ -103,20 +101,28 @@ def _course_block(values: object, lines: list[str], file: str, begin: int) -> tu
     problems += [Problem(file, line_of("course"), sentence) for sentence in sentences]
     if problems:
         return None, problems
-    return Header(title.strip(), minutes, tuple(map(str, prerequisites))), []
+    return Header(str(title).strip(), int(minutes or 0), tuple(map(str, prerequisites or ()))), []
+
+
+def _block(values: object, key: str) -> dict[str, Any]:
+    """The mapping under ``key``; empty when there is none."""
+    inner = values.get(key) if isinstance(values, dict) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def _read_cells(lines: list[str], start: int, file: str) -> tuple[list[Cell], list[Problem]]:
-    cells, problems = [], []
+    cells: list[Cell] = []
+    problems: list[Problem] = []
     markers = [i for i in range(start, len(lines)) if MARKER.match(lines[i])]
     before = range(start, markers[0] if markers else len(lines))
-    if stray := next((i for i in before if lines[i].strip()), None):
+    stray = next((i for i in before if lines[i].strip()), None)
+    if stray is not None and start:
         problems.append(Problem(file, stray + 1, "text between the header and the first cell; put it in a cell."))
     for i, end in zip(markers, [*markers[1:], len(lines)], strict=True):
-        rest = MARKER.match(lines[i])["rest"].rstrip()
+        rest = lines[i].removeprefix("# %%").rstrip()
         options = OPTIONS.fullmatch(rest)
         tags = _tags(options["tags"]) if options else None
-        if tags is None:
+        if options is None or tags is None:
             sentence = (
                 f'cannot read `# %%{rest}`; write `# %%` or `# %% [markdown]`, perhaps with ` tags=["evidence"]`.'
             )
@@ -129,7 +135,7 @@ def _read_cells(lines: list[str], start: int, file: str) -> tuple[list[Cell], li
         written = [k for k, line in enumerate(body) if line.strip()]
         skip = written[0] if written else 0
         source = "\n".join(body[skip : written[-1] + 1]) if written else ""
-        kind = "markdown" if options["markdown"] else "code"
+        kind: Kind = "markdown" if options["markdown"] else "code"
         if not source:
             problems.append(Problem(file, i + 1, "this cell is empty; remove it."))
         cells.append(Cell(kind, source, tags, i + 2 + skip))

@@ -173,3 +173,8 @@ GOOD = [
 def test_what_is_right_passes(write, old, new):
     root = write(edited(old, new))
     assert parse(root / "solutions" / f"{NAME}.py", root).id == "21"
+
+
+def test_an_annotation_without_a_value_in_the_stub(write):
+    root = write(edited("# STUB: seven = ...\n", "# STUB: seven: int\n# STUB: seven = ...\n"))
+    assert parse(root / "solutions" / f"{NAME}.py", root).exercises[1].stub.startswith("seven: int\nseven = ...\n")

@@ -65,11 +65,19 @@ def global_reads(source: str, statement: ast.stmt) -> dict[str, int]:
         inner = waiting.pop()
         waiting += inner.get_children()
         names |= {s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()}
+    if not isinstance(statement, DEFINITIONS):
+        # From Python 3.12 on, a comprehension's variables count among the names of the scope around it.
+        names -= _comprehension_variables(statement)
     first: dict[str, int] = {}
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
             first[node.id] = min(node.lineno, first.get(node.id, node.lineno))
     return first
+
+
+def _comprehension_variables(statement: ast.stmt) -> set[str]:
+    loops = [node.target for node in ast.walk(statement) if isinstance(node, ast.comprehension)]
+    return {node.id for target in loops for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:

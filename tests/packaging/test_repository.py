@@ -52,7 +52,7 @@ def test_no_file_was_committed_with_carriage_returns() -> None:
 
 @needs_git
 @pytest.mark.parametrize(
-    "path", ["work/21_x.ipynb", ".venv-ci/bin/python", "dist/a.whl", "course_utils/__pycache__/a.pyc"]
+    "path", ["work/21_x.ipynb", ".venv-ci/bin/python", "dist/a.whl", "course_utils/zoo/weights/x.checkpoint"]
 )
 def test_what_is_yours_or_temporary_stays_out_of_git(path: str) -> None:
     assert git("check-ignore", "--no-index", path).strip() == path

@@ -44,11 +44,12 @@ def _options(
 
 
 def _register() -> None:
-    def add(function: Callable[..., None], panel: str, *examples: str, name: str | None = None) -> None:
+    def add(function: Callable[..., None], panel: str, *examples: str) -> None:
         epilog = "  ".join(["Example:" if len(examples) == 1 else "Examples:", "  ·  ".join(examples)])
-        app.command(name, rich_help_panel=panel, epilog=epilog)(function)
+        passing = {"allow_extra_args": True, "ignore_unknown_options": True} if function is lab.lab else {}
+        app.command(rich_help_panel=panel, epilog=epilog, context_settings=passing)(function)
 
-    add(lab.lab, WORK, "course lab", "course lab 21 --no-browser --port 8890")
+    add(lab.lab, WORK, "course lab", "course lab 21 --no-browser --port 8890", "course lab --ip=127.0.0.1")
     add(start.start, WORK, "course start 21", "course start 21 --py", "course start 21 --fresh")
     add(check.check, WORK, "course check 21", "course check 21.3", "course check path/to/my_file.ipynb")
     add(watch.watch, WORK, "course watch 21", "course watch 21.3")

@@ -33,7 +33,19 @@ def build(
         say("Everything derived is up to date.", "green")
         return
     if execute:
-        say(str(authoring.execute(root, execute)))
+        report = authoring.execute(root, execute)
+        if not report.ok:
+            complain(
+                f"Chapter {report.chapter} stopped after {report.seconds:.0f} s; nothing was stored. {report.failure}"
+            )
+            raise typer.Exit(1)
+        for label in report.refreshed:
+            say(f"refreshed {label}")
+        for path in report.written:
+            say(shown_path(path))
+        say(
+            f"Chapter {report.chapter} ran in {report.seconds:.0f} s; {len(report.refreshed)} results are new.", "green"
+        )
         return
     written = authoring.build(root)
     for path in written:

@@ -18,7 +18,7 @@ def check(
     target: str = typer.Argument(
         ..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."
     ),
-    file: Path = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
+    file: Path | None = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
     as_json: bool = typer.Option(False, "--json", help="The verdicts as JSON, for other programs."),
     seconds: float = typer.Option(
         Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."

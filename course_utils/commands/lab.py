@@ -17,13 +17,18 @@ from course_utils.workspace import start_chapter
 
 
 def lab(
-    chapter: str = typer.Argument(
+    context: typer.Context,
+    chapter: str | None = typer.Argument(
         None, metavar="[CHAPTER]", help="A chapter such as 21 to open; the file list if left out."
     ),
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open a browser window."),
-    port: int = typer.Option(None, "--port", help="The port of JupyterLab's server."),
+    port: int | None = typer.Option(None, "--port", help="The port of JupyterLab's server."),
 ) -> None:
-    """Copy the chapters into your workspace where needed, and open JupyterLab there."""
+    """Copy the chapters into your workspace where needed, and open JupyterLab there. It gets any further options."""
+    extra = list(context.args)
+    if chapter and chapter.startswith("-"):  # an option of JupyterLab's, where no chapter was given
+        extra.insert(0, chapter)
+        chapter = None
     manifest = read_manifest()
     wanted = manifest.chapter(chapter) if chapter else None
     if importlib.util.find_spec("jupyterlab") is None:
@@ -42,7 +47,15 @@ def lab(
                 "yellow",
             )
     say(f"JupyterLab opens in {shown_path(workspace_dir())}; end it with Ctrl-C here.")
-    raise typer.Exit(run_lab(lab_command(f"{wanted.file}.ipynb" if wanted else None, browser, port)))
+    command = lab_command(f"{wanted.file}.ipynb" if wanted else None, browser, port)
+    if _is_root() and "--allow-root" not in extra:
+        say("You are the root user (as in most containers), so JupyterLab is started with --allow-root.", "dim")
+        extra.append("--allow-root")
+    raise typer.Exit(run_lab(command + extra))
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def lab_command(file: str | None, browser: bool, port: int | None) -> list[str]:

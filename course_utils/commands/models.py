@@ -14,7 +14,9 @@ from course_utils.paths import workspace_dir
 def train(
     name: str = typer.Argument(..., metavar="NAME", help="A model of the zoo; a wrong name lists them."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
-    out: Path = typer.Option(None, "--out", help="Folder for the run; models/NAME in your workspace if left out."),
+    out: Path | None = typer.Option(
+        None, "--out", help="Folder for the run; models/NAME in your workspace if left out."
+    ),
 ) -> None:
     """Train a model of the zoo again from its recipe. Ctrl-C is safe: --resume goes on from the newest checkpoint."""
     from course_utils import zoo
@@ -35,7 +37,7 @@ def train(
 
 
 def verify(
-    name: str = typer.Argument(None, metavar="[NAME]", help="A model of the zoo; all of them if left out."),
+    name: str | None = typer.Argument(None, metavar="[NAME]", help="A model of the zoo; all of them if left out."),
 ) -> None:
     """Recompute a model's metrics from its shipped weights and compare them with its card."""
     from course_utils import zoo

@@ -18,7 +18,9 @@ BAR = 24
 
 
 def progress(
-    chapter: str = typer.Argument(None, metavar="[CHAPTER]", help="A chapter such as 21; all of them if left out."),
+    chapter: str | None = typer.Argument(
+        None, metavar="[CHAPTER]", help="A chapter such as 21; all of them if left out."
+    ),
 ) -> None:
     """Show which exercises have passed, and suggest the next one. What is recorded stays on this machine."""
     manifest = read_manifest()

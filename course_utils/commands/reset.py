@@ -21,7 +21,7 @@ from course_utils.workspace import original_of, replace_text
 def reset(
     exercise: str = typer.Argument(..., metavar="EXERCISE", help="An exercise such as 21.3."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask first."),
-    file: Path = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
+    file: Path | None = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
 ) -> None:
     """Put the stub of one exercise back. Your file is kept as a dated backup first."""
     if not is_exercise_id(exercise):

@@ -10,7 +10,9 @@ from course_utils.workspace import start_chapter
 
 
 def start(
-    chapter: str = typer.Argument(None, metavar="[CHAPTER]", help="A chapter such as 21; all of them if left out."),
+    chapter: str | None = typer.Argument(
+        None, metavar="[CHAPTER]", help="A chapter such as 21; all of them if left out."
+    ),
     py: bool = typer.Option(False, "--py", help="The plain Python script in place of the notebook."),
     fresh: bool = typer.Option(False, "--fresh", help="Take the chapter anew; your copy is kept as a dated backup."),
 ) -> None:

@@ -22,7 +22,7 @@ def watch(
     target: str = typer.Argument(
         ..., metavar="TARGET", help="A chapter (21), an exercise (21.3), or the path of your file."
     ),
-    file: Path = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
+    file: Path | None = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
     seconds: float = typer.Option(
         Limits.exercise, "--seconds", min=0.5, help="Time limit for one exercise, in seconds."
     ),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +69,7 @@ def test_lab_starts_chapters_and_opens_one(course, run, monkeypatch):
             return 5
 
     monkeypatch.setattr(lab.subprocess, "Popen", Process)
+    monkeypatch.setattr(lab, "_is_root", lambda: False)
     code, _ = run("lab", "21", "--no-browser", "--port", "8890")
     assert code == 5 and course.notebook.exists()
     assert seen["command"][:3] == [sys.executable, "-m", "jupyterlab"]
@@ -78,6 +80,13 @@ def test_lab_starts_chapters_and_opens_one(course, run, monkeypatch):
     mine = course.notebook.read_bytes()
     run("lab")
     assert course.notebook.read_bytes() == mine and not seen["command"][-1].endswith(".ipynb")
+    run("lab", "--ip=127.0.0.1", "--debug")
+    assert seen["command"][-2:] == ["--ip=127.0.0.1", "--debug"]
+    run("lab", "21", "--ip=127.0.0.1")
+    assert seen["command"][-2:] == [str(course.notebook), "--ip=127.0.0.1"]
+    monkeypatch.setattr(lab, "_is_root", lambda: True)
+    run("lab")
+    assert seen["command"][-1] == "--allow-root"
 
 
 def test_lab_without_jupyterlab(course, run, monkeypatch):
@@ -137,7 +146,14 @@ def test_build_in_a_clone_and_outside(run, monkeypatch, tmp_path):
 
         def execute(self, root, chapter):
             calls.append(("execute", root, chapter))
-            return "ran"
+            return SimpleNamespace(
+                chapter=chapter,
+                seconds=61.2,
+                ok=chapter == "21",
+                failure="Cell 3 raises ValueError.",
+                refreshed=("claim 4",),
+                written=(root / "solutions" / "evidence" / "21.json",),
+            )
 
     import course_utils
 
@@ -147,8 +163,11 @@ def test_build_in_a_clone_and_outside(run, monkeypatch, tmp_path):
     assert run("build")[0] == 0
     code, text = run("build", "--check")
     assert code == 1 and "chapters/x.py is stale" in text
-    assert run("build", "--execute", "21")[0] == 0
+    code, text = run("build", "--execute", "21")
+    assert code == 0 and "refreshed claim 4" in text and "21.json" in text and "61 s" in text
     assert calls == [("build", tmp_path), ("check", tmp_path), ("execute", tmp_path, "21")]
+    code, text = run("build", "--execute", "22")
+    assert code == 1 and "Cell 3 raises ValueError." in text
     assert run("build", "--check", "--execute", "21")[0] == 2
     monkeypatch.undo()
     monkeypatch.setattr(paths, "clone_root", lambda: None)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from course_utils.checks.outcome import Finding, Mismatch
 from course_utils.checks.pictures import picture_of
 from course_utils.checks.returned import kind_of, wanted_kind
-from course_utils.checks.values import agree, close, describe, tensor_of, wide
+from course_utils.checks.values import agree, close, describe, excerpt, tensor_of, wide
 
 
 def expect(condition: Any, *, what: str, why: str = "", expected: Any = None, got: Any = None) -> None:
@@ -58,10 +59,10 @@ def expect_shape(got: Any, shape: Sequence[int | None], *, what: str, why: str =
         return
     hint = why
     if len(have) == len(wanted) and have != wanted and sorted(have) == sorted(w or 0 for w in wanted):
-        hint = f"{why} The axes are in another order.".strip()
+        hint = _sentences(why, "The axes are in another order.")
     elif len(have) != len(wanted):
         axes = f"{len(have)} axes where {len(wanted)} are wanted" if len(have) != 1 else "1 axis"
-        hint = f"{why} It has {axes}.".strip() if axes != "1 axis" else why
+        hint = _sentences(why, f"It has {axes}.") if axes != "1 axis" else why
     expected = "shape (" + ", ".join("any" if w is None else str(w) for w in wanted) + ("," * (len(wanted) == 1)) + ")"
     raise Mismatch(Finding(f"{what} has the wrong shape", hint, expected, describe(tensor)))
 
@@ -100,15 +101,16 @@ def expect_close(
         raise Mismatch(_not_finite(mine, bad, what, why))
     difference = (wide(mine) - wide(wanted)).abs()
     difference = torch.where(agrees, torch.zeros_like(difference), difference)
-    index = tuple(int(i) for i in torch.unravel_index(torch.nan_to_num(difference, posinf=1e300).argmax(), mine.shape))
+    worst = int(torch.nan_to_num(difference, posinf=1e300).argmax())
+    index = tuple(int(i) for i in np.unravel_index(worst, mine.shape))  # torch's own takes a second: it imports sympy
     where = f" at {list(index)}" if index else ""
-    at = f" (got {describe(mine[index].cpu())}, expected {describe(wanted[index].cpu())})" if index else ""
+    at = f" (got {excerpt(mine[index])}, expected {excerpt(wanted[index])})" if index else ""
     count = f"; {int((~agrees).sum()):,} of {agrees.numel():,} values differ" if agrees.numel() > 1 else ""
     relation = _relation(mine, wanted, rtol, atol)
     raise Mismatch(
         Finding(
             f"{what} is not what it should be",
-            f"{why} {relation}".strip(),
+            _sentences(why, relation),
             describe(wanted),
             describe(mine),
             f"largest difference {float(difference[index]):.3g}{where}{at}{count}",
@@ -157,15 +159,15 @@ def _not_finite(tensor: Tensor, bad: Tensor, what: str, why: str) -> Finding:
     amount = f"{count:,} of {tensor.numel():,} values" if tensor.ndim else "the value"
     where = f", the first at {first}" if first else ""
     return Finding(
-        f"{what} contains {name}: {amount}{where}", f"{why} Usual causes: {causes}.".strip(), got=describe(tensor)
+        f"{what} contains {name}: {amount}{where}", _sentences(why, f"Usual causes: {causes}."), got=describe(tensor)
     )
 
 
 def _shape_differs(mine: Tensor, wanted: Tensor, what: str, why: str) -> None:
     if mine.ndim == 2 and mine.mT.shape == wanted.shape and bool(close(mine.mT, wanted).all()):
-        why = f"{why} Yours is the transpose of what is wanted.".strip()
+        why = _sentences(why, "Yours is the transpose of what is wanted.")
     elif mine.numel() == wanted.numel() and bool(close(mine.reshape(wanted.shape), wanted).all()):
-        why = f"{why} The values are right, only the shape differs.".strip()
+        why = _sentences(why, "The values are right, only the shape differs.")
     expect_shape(mine, tuple(wanted.shape), what=what, why=why)
 
 
@@ -195,6 +197,13 @@ def _relation(mine: Tensor, wanted: Tensor, rtol: float | None, atol: float | No
         if a.shape[axis] > 2 and any(same(a.roll(s, axis)) for s in (1, -1)):
             return f"Yours is shifted by one along axis {axis}."
     return ""
+
+
+def _sentences(first: str, second: str) -> str:
+    """Two sentences after each other; the first often comes without its full stop."""
+    if first and second and first[-1] not in ".!?:":
+        first += "."
+    return f"{first} {second}".strip()
 
 
 def _shown(value: Any) -> str:

@@ -62,6 +62,7 @@ class _Guard:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.watched = threading.get_ident()
+        self.fired = False
         self.finished = False
         self.stopped = True
         self.signal = _thread.allocate_lock()
@@ -77,19 +78,27 @@ class _Guard:
             self.signal.release()
         while not self.stopped:
             time.sleep(0.0002)
-        _raise_in(self.watched, None)
+        if self.fired:
+            # One may still be waiting. It is not taken back by setting none: CPython 3.11 then believes for ever that
+            # something is pending, and hangs under a profiler or a debugger. So one is made to strike, and caught here.
+            try:
+                _raise_in(self.watched)
+                while True:
+                    time.sleep(0)
+            except TimeUp:
+                pass
 
     def _watch(self) -> None:
         try:
             wait = self.seconds
             while not self.signal.acquire(timeout=wait) and not self.finished:
-                _raise_in(self.watched, TimeUp)
+                self.fired = True
+                _raise_in(self.watched)
                 wait = _AGAIN_AFTER
         finally:
             self.stopped = True
 
 
-def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
-    """Raise `exception` in another thread, or take back one that has not been delivered yet (None)."""
-    what = ctypes.py_object() if exception is None else ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+def _raise_in(thread: int) -> None:
+    """Raise `TimeUp` in a thread, at its next bytecode; it replaces one that has not been delivered yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeUp))

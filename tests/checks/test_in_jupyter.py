@@ -26,7 +26,8 @@ CELLS = {
     "raising": "def broken(x, factors, shift=0.0):\n    return helper(x, factors).nothing\n\ntoy.test_scale_rows(broken)",
     "untouched": "def stub(x, factors, shift=0.0):\n    raise NotImplementedError('Exercise 99.1: replace this line')\n\n"
     "toy.test_scale_rows(stub)",
-    "endless": "os.environ['COURSE_CHECK_SECONDS'] = '0.5'\ndef endless(x, factors, shift=0.0):\n    while True:\n        pass\n\n"
+    "endless": "os.environ['COURSE_CHECK_SECONDS'] = '0.5'\n"
+    "def endless(x, factors, shift=0.0):\n    while True:\n        pass\n\n"
     "toy.test_scale_rows(endless)",
     "alive": "print('still alive')",
 }

@@ -41,7 +41,9 @@ def _not_shifted(x, factors, *, shift=0.0):
     reference=scale_rows,
     alternatives=[
         lambda x, factors, shift=0.0: torch.diag(factors) @ x + shift,
-        lambda x, factors, shift=0.0: torch.stack([row * f for row, f in zip(x, factors)]).detach() + shift,
+        lambda x, factors, shift=0.0: (
+            torch.stack([row * f for row, f in zip(x, factors, strict=True)]).detach() + shift
+        ),
     ],
     mistakes=[
         Mistake("scales columns", _columns, "This scales the columns. A factor belongs to a row."),

@@ -10,45 +10,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 
 import torch
 
 from course_utils import zoo
-from course_utils.training import History, Recipe, first_step, train
-from course_utils.zoo.problems import ModularTransformer
-from course_utils.tasks.modular import ModularTask
+from course_utils.training import train
+from course_utils.zoo.tables import grokking_steps, with_seed
 
 TARGET_SECONDS = {"mainline": 300, "fast": 20}
 MODELS = {"mainline": "modular-addition", "fast": "modular-addition-fast"}
 
 
-def thresholds(history: History) -> dict[str, int | None]:
-    """The first step at which each threshold is passed and stays passed for 100 steps."""
-    return {
-        "accuracy_99": first_step(history, "test_accuracy", lambda value: value >= 0.99, sustained=100),
-        "loss_below_0.01": first_step(history, "test_loss", lambda value: value < 1e-2, sustained=100),
-    }
-
-
-def recipe_of(setting: str, seed: int) -> Recipe:
-    """The zoo's recipe with another seed for the initialisation and the split, stopped once both thresholds hold."""
-    return replace(
-        zoo.entry(MODELS[setting]).recipe,
-        problem=ModularTransformer(ModularTask(split_seed=seed)),
-        seed=seed,
-        log_every=10,
-        snapshots=(),
-        stop_when=lambda history: None not in thresholds(history).values(),
-    )
-
-
 def measure(setting: str, seed: int) -> list[dict[str, object]]:
     """One run: a row for each threshold; ``steps`` is null if the threshold was never reached."""
-    run = train(recipe_of(setting, seed))
+    run = train(with_seed(zoo.entry(MODELS[setting]).recipe, seed))
     last = run.history["step"][-1]
+    steps = grokking_steps(run.history)
     rows: list[dict[str, object]] = []
-    for name, step in thresholds(run.history).items():
+    for name in ("steps_to_99", "steps_to_low_loss"):
+        step = steps[name]
         seconds = None if step is None else run.seconds * step / last
         rows.append(
             {

@@ -106,19 +106,31 @@ class NeuronFrequency(NamedTuple):
     explained: Float[Tensor, "neuron"]
 
 
+def _power_about_mean(
+    activations: Float[Tensor, "p p neuron"], basis: Float[Tensor, "p p"]
+) -> tuple[Float[Tensor, "p p neuron"], Float[Tensor, "neuron"]]:
+    """Squares of each neuron's coefficients without its mean, and their sum, kept off zero so that it can be divided by.
+
+    A neuron that is constant, but not zero, has rounding errors for coefficients: they count for nothing.
+    """
+    power = fourier_2d(activations, basis).pow(2)
+    rounding = torch.finfo(power.dtype)
+    smallest = (rounding.eps * power[0, 0]).clamp_min(rounding.tiny)
+    power[0, 0] = 0
+    return power, power.sum((0, 1)).maximum(smallest)
+
+
 def neuron_frequencies(activations: Float[Tensor, "p p neuron"], basis: Float[Tensor, "p p"]) -> NeuronFrequency:
     """Does each neuron keep to one frequency?
 
     A frequency k explains a neuron by eight components: cos and sin of a alone, of b alone, and the four products.
     A neuron that never changes has share 0.
     """
-    power = fourier_2d(activations, basis).pow(2)
-    power[0, 0] = 0  # the mean is not variance
-    total = power.sum((0, 1))
+    power, total = _power_about_mean(activations, basis)
     n_freq = basis.shape[0] // 2
     alone = power[1:, 0].unflatten(0, (n_freq, 2)).sum(1) + power[0, 1:].unflatten(0, (n_freq, 2)).sum(1)
     blocks = power[1:, 1:].unflatten(1, (n_freq, 2)).unflatten(0, (n_freq, 2)).sum((1, 3))  # (freq a, freq b, neuron)
-    shares = (alone + blocks.diagonal().T) / total.clamp_min(torch.finfo(total.dtype).tiny)
+    shares = (alone + blocks.diagonal().T) / total
     explained, best = shares.max(0)
     return NeuronFrequency(best + 1, explained)
 
@@ -128,10 +140,8 @@ def product_share(activations: Float[Tensor, "p p neuron"], basis: Float[Tensor,
 
     A function f(a) + g(b) has share 0. Adding a number's waves can never give more; a multiplication must.
     """
-    power = fourier_2d(activations, basis).pow(2)
-    power[0, 0] = 0
-    total = power.sum((0, 1))
-    return power[1:, 1:].sum((0, 1)) / total.clamp_min(torch.finfo(total.dtype).tiny)
+    power, total = _power_about_mean(activations, basis)
+    return power[1:, 1:].sum((0, 1)) / total
 
 
 def cosine_logits(alphas: Float[Tensor, "k"], freqs: list[int], p: int) -> Float[Tensor, "p p p"]:
@@ -230,6 +240,15 @@ def circle(W_E: Float[Tensor, "p d_model"], k: int) -> Float[Tensor, "p 2"]:
     axes = torch.linalg.qr(components.T).Q  # (d_model, 2)
     axes = axes * (axes * components.T).sum(0).sign()  # QR leaves the sign open
     return W_E @ axes
+
+
+def subtraction_from_addition(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p p p"]:
+    """What would the table [a, b, c] of a network that adds be if b were renamed −b? That of one that subtracts.
+
+    It is its own inverse: it also turns a subtraction table into an addition table.
+    """
+    p = logits.shape[0]
+    return logits[:, (-torch.arange(p)).remainder(p)]
 
 
 class HandMadeMLP(NamedTuple):

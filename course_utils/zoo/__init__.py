@@ -6,15 +6,18 @@
 
 from course_utils.zoo.recipes import ENTRIES, Entry, neuron_logit_map
 from course_utils.zoo.store import card, entry, history, load, names, snapshot_steps, table
+from course_utils.zoo.tables import TABLES, make_table
 from course_utils.zoo.workshop import rebuild, verify
 
 __all__ = [
     "ENTRIES",
+    "TABLES",
     "Entry",
     "card",
     "entry",
     "history",
     "load",
+    "make_table",
     "names",
     "neuron_logit_map",
     "rebuild",

@@ -14,7 +14,9 @@ from benchmarks import import_time, modular_step, time_to_grok
 def main() -> None:
     torch.set_num_threads(2)
     rows = [import_time.measure(11), *modular_step.measure(30), *time_to_grok.measure("fast", 1)]
-    table = Table("name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference")
+    table = Table(
+        "name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference"
+    )
     for row in rows:
         print(row, file=sys.stderr)
         table.add_row(*(str(row[column]) for column in ("name", "ours", "reference", "unit", "ratio")))

@@ -93,7 +93,9 @@ def fourier_2d(table: Float[Tensor, "p p *rest"], basis: Float[Tensor, "p p"]) -
     return einsum(basis, basis, table, "i a, j b, a b ... -> i j ...")
 
 
-def inverse_fourier_2d(coefficients: Float[Tensor, "p p *rest"], basis: Float[Tensor, "p p"]) -> Float[Tensor, "p p *rest"]:
+def inverse_fourier_2d(
+    coefficients: Float[Tensor, "p p *rest"], basis: Float[Tensor, "p p"]
+) -> Float[Tensor, "p p *rest"]:
     """The function of (a, b) that has these coefficients."""
     basis = basis.to(coefficients.dtype)
     return einsum(basis, basis, coefficients, "i a, j b, i j ... -> a b ...")

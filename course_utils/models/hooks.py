@@ -41,10 +41,12 @@ class HookedModule(nn.Module):
     @property
     def hook_points(self) -> dict[str, HookPoint]:
         """Every hook point by name, in the order the modules were declared."""
-        points = {name: module for name, module in self.named_modules() if isinstance(module, HookPoint)}
-        for name, point in points.items():
+        return {name: module for name, module in self.named_modules() if isinstance(module, HookPoint)}
+
+    def name_hook_points(self) -> None:
+        """Tells each hook point its name. A model calls this once, when its modules are all there."""
+        for name, point in self.hook_points.items():
             point.name = name
-        return points
 
     def run_with_hooks(
         self, *inputs: Any, fwd_hooks: Iterable[tuple[str | Callable[[str], bool], HookFunction]] = ()

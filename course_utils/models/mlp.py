@@ -39,7 +39,7 @@ class MLP(HookedModule):
         with torch.no_grad():
             for weight in (self.W_in, self.W_out):
                 weight.normal_(0.0, cfg.init_scale / weight.shape[0] ** 0.5, generator=generator)
-        self.hook_points  # names each point once, so that hooks see their names from the first run on
+        self.name_hook_points()
 
     def forward(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_out"]:
         return self.hook_post(self.hook_pre(x @ self.W_in).relu()) @ self.W_out

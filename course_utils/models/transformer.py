@@ -95,11 +95,8 @@ class Attention(nn.Module):
         shape = (cfg.n_heads, cfg.d_model, cfg.d_head)
         self.W_Q, self.W_K, self.W_V = (nn.Parameter(torch.empty(shape)) for _ in range(3))
         self.W_O = nn.Parameter(torch.empty(cfg.n_heads, cfg.d_head, cfg.d_model))
-        if cfg.biases:
-            self.b_Q, self.b_K, self.b_V = (nn.Parameter(torch.zeros(cfg.n_heads, cfg.d_head)) for _ in range(3))
-            self.b_O = nn.Parameter(torch.zeros(cfg.d_model))
-        else:
-            self.b_Q = self.b_K = self.b_V = self.b_O = None
+        self.b_Q, self.b_K, self.b_V = (_bias(cfg, cfg.n_heads, cfg.d_head) for _ in range(3))
+        self.b_O = _bias(cfg, cfg.d_model)
         self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
         self.hook_attn_scores, self.hook_pattern = HookPoint(), HookPoint()
         self.hook_z = HookPoint()
@@ -123,8 +120,7 @@ class MLPLayer(nn.Module):
         self.activation = ACTIVATIONS[cfg.activation]
         self.W_in = nn.Parameter(torch.empty(cfg.d_model, cfg.d_mlp))
         self.W_out = nn.Parameter(torch.empty(cfg.d_mlp, cfg.d_model))
-        self.b_in = nn.Parameter(torch.zeros(cfg.d_mlp)) if cfg.biases else None
-        self.b_out = nn.Parameter(torch.zeros(cfg.d_model)) if cfg.biases else None
+        self.b_in, self.b_out = _bias(cfg, cfg.d_mlp), _bias(cfg, cfg.d_model)
         self.hook_pre, self.hook_post = HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
@@ -161,7 +157,7 @@ class Unembed(nn.Module):
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.W_U = nn.Parameter(torch.empty(cfg.d_model, cfg.n_out))
-        self.b_U = nn.Parameter(torch.zeros(cfg.n_out)) if cfg.biases else None
+        self.b_U = _bias(cfg, cfg.n_out)
 
     def forward(self, resid: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_vocab_out"]:
         return _plus(resid @ self.W_U, self.b_U)
@@ -188,7 +184,7 @@ class Transformer(HookedModule):
         self.ln_final: nn.Module = LayerNorm(cfg.d_model) if cfg.layer_norm else nn.Identity()
         self.unembed = Unembed(cfg)
         self._initialise(seed)
-        self.hook_points  # names each point once, so that hooks see their names from the first run on
+        self.name_hook_points()
 
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
@@ -273,6 +269,10 @@ class Transformer(HookedModule):
         if modules[0] is None:
             raise CourseError(f"This model is attention-only: it has no {name}.")
         return torch.stack([getattr(module, name) for module in modules])
+
+
+def _bias(cfg: TransformerConfig, *shape: int) -> nn.Parameter | None:
+    return nn.Parameter(torch.zeros(shape)) if cfg.biases else None
 
 
 def _plus(x: Tensor, bias: Tensor | None) -> Tensor:

@@ -17,7 +17,9 @@ from course_utils.training import History
 
 def learning_curves(history: History, title: str) -> go.Figure:
     """Train and test loss over steps, on a logarithmic scale."""
-    alt = "Train and test loss over training steps. Train loss falls early; test loss first rises, then falls much later."
+    alt = (
+        "Train and test loss over training steps. Train loss falls early; test loss first rises, then falls much later."
+    )
     fig = style.figure(title, alt, "step", "loss (nats)", width=720)
     for part, colour in (("train", style.TRAIN), ("test", style.TEST)):
         fig.add_scatter(x=history["step"], y=history[f"{part}_loss"], name=part, line={"color": colour, "width": 2})
@@ -32,7 +34,7 @@ def tables(
     rows = math.ceil(len(names) / columns)
     fig = style.figure(title, f"{len(names)} heatmaps over the inputs a and b: {', '.join(names)}.")
     layout = fig.layout.to_plotly_json()
-    fig = make_subplots(rows, columns, subplot_titles=list(names), horizontal_spacing=0.05, vertical_spacing=0.16 / rows)
+    fig = make_subplots(rows, columns, subplot_titles=list(names), horizontal_spacing=0.05, vertical_spacing=0.13)
     fig.update_layout(layout)
     for i, grid in enumerate(grids):
         row, column = i // columns + 1, i % columns + 1
@@ -42,7 +44,7 @@ def tables(
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
     fig.update_xaxes(showgrid=False, zeroline=False, ticks="", nticks=4)
     fig.update_yaxes(showgrid=False, zeroline=False, ticks="", nticks=4)
-    fig.update_layout(width=190 * columns + 60, height=205 * rows + 85, margin={"l": 48, "r": 12, "t": 84, "b": 44})
+    fig.update_layout(width=190 * columns + 60, height=215 * rows + 75, margin={"l": 48, "r": 12, "t": 78, "b": 44})
     return fig
 
 
@@ -62,7 +64,7 @@ def spectrum(
             text=f"threshold {threshold:.0%}", font={"color": style.RED, "size": 11},
         )  # fmt: skip
     fig.update_layout(barmode="group", bargap=0.15)
-    fig.update_yaxes(tickformat=".0%", rangemode="tozero")
+    fig.update_yaxes(tickformat=".1~%", rangemode="tozero")
     return fig
 
 
@@ -89,14 +91,15 @@ def neuron_clusters(
     """Every neuron's best frequency and the share of its variance that this frequency explains."""
     alt = "Histogram of the share of each neuron's variance explained by one frequency; nearly all lie near one."
     fig = style.figure(title, alt, "share of variance explained by the neuron's best frequency", "neurons")
+    bins = {"size": 0.02, "start": 0, "end": 1}
     for i, k in enumerate(sorted(set(frequency[explained > threshold].tolist()))):
         values = explained[frequency == k]
         colour = style.SEQUENCE[i % len(style.SEQUENCE)]
-        fig.add_histogram(x=values.tolist(), name=f"k = {k}", marker_color=colour, xbins={"size": 0.02, "start": 0, "end": 1})
+        fig.add_histogram(x=values.tolist(), name=f"k = {k}", marker_color=colour, xbins=bins)
     known = set(frequency[explained > threshold].tolist())
     rest = torch.tensor([k not in known for k in frequency.tolist()])
     if rest.any():
-        fig.add_histogram(x=explained[rest].tolist(), name="other", marker_color=style.GREY, xbins={"size": 0.02, "start": 0, "end": 1})
+        fig.add_histogram(x=explained[rest].tolist(), name="other", marker_color=style.GREY, xbins=bins)
     fig.update_layout(barmode="stack")
     fig.update_xaxes(range=[0, 1.01], tickformat=".0%")
     return fig
@@ -113,7 +116,8 @@ def margins(by_count: dict[str, Float[Tensor, "n p"]], title: str) -> go.Figure:
 
 def margin_by_count(counts: Sequence[int], margins: Sequence[float], title: str) -> go.Figure:
     """The margin against how many frequencies are used."""
-    fig = style.figure(title, "The margin rises with every added frequency.", "number of frequencies", "margin (logits)")
+    alt = "The margin rises steadily with the number of frequencies."
+    fig = style.figure(title, alt, "number of frequencies", "margin (logits)")
     fig.add_scatter(x=list(counts), y=list(margins), mode="lines+markers", line={"color": style.BLUE})
     fig.update_xaxes(dtick=1)
     fig.update_yaxes(rangemode="tozero")
@@ -121,7 +125,7 @@ def margin_by_count(counts: Sequence[int], margins: Sequence[float], title: str)
 
 
 def circles(coordinates: dict[int, Float[Tensor, "p 2"]], title: str) -> go.Figure:
-    """The numbers 0 … p − 1 in each frequency's plane; neighbours on the circle are joined where they differ by 1/k."""
+    """The numbers 0 … p − 1 in each frequency's plane, coloured by their angle, each panel at its own scale."""
     columns = len(coordinates)
     p = len(next(iter(coordinates.values())))
     base = style.figure(title, "Scatter plots, one for each frequency: the numbers lie on a circle.").layout
@@ -136,25 +140,28 @@ def circles(coordinates: dict[int, Float[Tensor, "p 2"]], title: str) -> go.Figu
             ), 1, i,
         )  # fmt: skip
         fig.update_yaxes(scaleanchor=f"x{i if i > 1 else ''}", row=1, col=i)
-    fig.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
-    fig.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
+    bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
+    fig.update_xaxes(**bare)
+    fig.update_yaxes(**bare)
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
     fig.update_layout(width=175 * columns + 40, height=290, margin={"l": 20, "r": 20, "t": 84, "b": 20})
     return fig
 
 
-def losses(values: dict[str, float], title: str, colours: dict[str, str] | None = None) -> go.Figure:
-    """Several losses as bars on a logarithmic scale."""
-    alt = "Bars on a logarithmic scale: " + ", ".join(f"{name} {value:.2g} nats" for name, value in values.items()) + "."
-    fig = style.figure(title, alt, "", "loss (nats)", width=720)
-    colours = colours or {}
+def losses(values: dict[str, float], title: str) -> go.Figure:
+    """Several losses on a logarithmic scale, one a line, the first on top."""
+    alt = (
+        "Losses on a logarithmic scale: "
+        + ", ".join(f"{name} {value:.2g} nats" for name, value in values.items())
+        + "."
+    )
+    fig = style.figure(title, alt, "loss (nats)", "", width=720, height=110 + 34 * len(values))
     fig.add_scatter(
-        x=list(values), y=list(values.values()), mode="markers+text", textposition="top center",
-        text=[f"{value:.1e}" for value in values.values()],
-        marker={"size": 13, "color": [colours.get(name, style.BLUE) for name in values]},
+        x=list(values.values()), y=list(values), mode="markers+text", textposition="middle right",
+        text=[f"  {value:.1e}" for value in values.values()], marker={"size": 12, "color": style.BLUE},
     )  # fmt: skip
-    fig.update_yaxes(type="log", exponentformat="power", dtick=1)
-    fig.update_xaxes(showgrid=False)
-    low, high = min(values.values()), max(values.values())
-    fig.update_yaxes(range=[math.log10(low) - 0.8, math.log10(high) + 0.9])
+    low, high = math.log10(min(values.values())), math.log10(max(values.values()))
+    fig.update_xaxes(type="log", exponentformat="power", dtick=1, range=[low - 0.5, high + 1.4])
+    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="")
+    fig.update_layout(margin={"l": 190})
     return fig

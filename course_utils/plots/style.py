@@ -42,7 +42,14 @@ def figure(title: str, alt: str, x: str = "", y: str = "", width: int = 640, hei
     fig = go.Figure()
     fig.update_layout(
         template="none",
-        title={"text": title, "font": {"size": 15, "color": TEXT}, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top"},
+        title={
+            "text": title,
+            "font": {"size": 15, "color": TEXT},
+            "x": 0,
+            "xref": "paper",
+            "y": 0.97,
+            "yanchor": "top",
+        },
         font={"color": TEXT, "size": 12},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -82,13 +82,21 @@ def table_loss(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "a
         task: says what is right, and which questions are in the training set.
         part: ``"train"``, ``"test"`` or ``"all"``.
     """
-    chosen = {"train": train_mask(task), "test": ~train_mask(task), "all": slice(None)}[part]
+    chosen = _part(task, part)
     answers = labels(all_pairs(task.p), task)
     return F.cross_entropy(logits.flatten(0, 1).double()[chosen], answers[chosen]).item()
 
 
 def table_accuracy(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "all") -> float:
     """The fraction of questions whose largest logit is the right answer's; arguments as for :func:`table_loss`."""
-    chosen = {"train": train_mask(task), "test": ~train_mask(task), "all": slice(None)}[part]
+    chosen = _part(task, part)
     answers = labels(all_pairs(task.p), task)
     return (logits.flatten(0, 1)[chosen].argmax(-1) == answers[chosen]).double().mean().item()
+
+
+def _part(task: ModularTask, part: str) -> Bool[Tensor, "p*p"]:
+    train = train_mask(task)
+    parts = {"train": train, "test": ~train, "all": torch.ones_like(train)}
+    if part not in parts:
+        raise CourseError(f"Unknown part {part!r}: choose one of {', '.join(parts)}.")
+    return parts[part]

@@ -50,7 +50,9 @@ def measure_modular(recipe: Recipe, model: Any) -> Metrics:
     return metrics
 
 
-def grokked(loss: float, accuracy: float = 1.0, frequencies: tuple[int, int] = (3, 6)) -> Callable[[Metrics], list[str]]:
+def grokked(
+    loss: float, accuracy: float = 1.0, frequencies: tuple[int, int] = (3, 6)
+) -> Callable[[Metrics], list[str]]:
     """Gates of a modular network: low test loss, full test accuracy, a handful of key frequencies."""
 
     def problems(metrics: Metrics) -> list[str]:

@@ -57,21 +57,25 @@ def write(name: str, run: Run, out_dir: Path) -> Path:
         save_file(content, out_dir / file)
         where |= dict.fromkeys(steps, file)
         files.append(file)
-    content = {
+    card: dict[str, Any] = {
         "name": name,
         "about": entry.about,
         "recipe": run.recipe.as_dict(),
         "digest": run.recipe.digest(),
         "seed": run.recipe.seed,
         "seconds": round(run.seconds),
-        "made_with": f"torch {torch.__version__}, Python {platform.python_version()}, {torch.get_num_threads()} thread(s)",
+        "made_with": {
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "threads": torch.get_num_threads(),
+        },
         "metrics": metrics,
         "prefix": prefix(run.recipe),
         "snapshots": where,
         "files": {file: store.sha256(out_dir / file) for file in files},
     }
     path = out_dir / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+    path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8", newline="\n")
     return path
 
 
@@ -95,7 +99,7 @@ def verify(name: str, folder: Path = store.WEIGHTS) -> list[str]:
     try:
         model = store.load(name, folder=folder)
         store.history(name, folder)
-        for file in {f: None for f in card["snapshots"].values()}:
+        for file in dict.fromkeys(card["snapshots"].values()):
             step = next(int(s) for s, f in card["snapshots"].items() if f == file)
             store.load(name, step, folder)
     except CourseError as error:

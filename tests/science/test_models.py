@@ -117,7 +117,9 @@ def test_patching_replaces_an_activation_and_leaves_no_hook_behind():
     cut = model.run_with_hooks(tokens, fwd_hooks=[("blocks.0.hook_mlp_out", lambda x, hook: torch.zeros_like(x))])
     assert not torch.allclose(before, cut)
     with pytest.raises(RuntimeError):
-        model.run_with_hooks(tokens, fwd_hooks=[("blocks.0.hook_mlp_out", lambda x, hook: 1 / 0 if x is None else x @ x)])
+        model.run_with_hooks(
+            tokens, fwd_hooks=[("blocks.0.hook_mlp_out", lambda x, hook: 1 / 0 if x is None else x @ x)]
+        )
     torch.testing.assert_close(model(tokens), before)
     assert all(not point.functions for point in model.hook_points.values())
 
@@ -131,7 +133,7 @@ def test_cache_keeps_what_is_asked_for():
 
 
 def test_an_unknown_hook_is_named_with_its_neighbours():
-    with pytest.raises(CourseError, match="blocks.0.attn.hook_pattern"):
+    with pytest.raises(CourseError, match=r"blocks\.0\.attn\.hook_pattern"):
         make().run_with_cache(torch.tensor([[1]]), names="blocks.0.attn.hook_patern")
 
 

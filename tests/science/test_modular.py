@@ -14,7 +14,9 @@ def test_every_pair_once_in_order():
     assert modular.tokens(pairs, 5)[:, 2].eq(5).all()
 
 
-@pytest.mark.parametrize(("operation", "answer"), [("add", lambda a, b: (a + b) % 7), ("subtract", lambda a, b: (a - b) % 7)])
+@pytest.mark.parametrize(
+    ("operation", "answer"), [("add", lambda a, b: (a + b) % 7), ("subtract", lambda a, b: (a - b) % 7)]
+)
 def test_answers(operation, answer):
     task = ModularTask(p=7, operation=operation)
     pairs = modular.all_pairs(7)

@@ -235,12 +235,12 @@ def circle(W_E: Float[Tensor, "p d_model"], k: int) -> Float[Tensor, "p 2"]:
     """Where do the numbers lie in the plane in which the embedding holds frequency k?
 
     The plane is spanned by the embedding's cos k and sin k components (two vectors of length d_model). Coordinates are
-    taken along an orthonormal basis of it: the first axis along the cos k component.
+    taken along an orthonormal basis of it whose first axis lies along the cos k component; either axis may be turned
+    round.
     """
     basis = fourier_basis(W_E.shape[0]).to(W_E.dtype)
     components = basis[2 * k - 1 : 2 * k + 1] @ W_E  # (2, d_model)
-    axes = torch.linalg.qr(components.T).Q  # (d_model, 2)
-    axes = axes * (axes * components.T).sum(0).sign()  # QR leaves the sign open
+    axes = torch.linalg.qr(components.T).Q  # (d_model, 2); QR leaves the signs open
     return W_E @ axes
 
 

@@ -66,12 +66,6 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
     "test_margin": {
         "line 4: `1:` → `2:`": "Distances 1 and p − 1 give the same logit.",
     },
-    "test_circle": {
-        "line 10: `(axes * components.T).sum` → `(axes * components.T).mean`": "Only the sign is used.",
-        "line 10: `axes * (axes * components.T).sum(0).sign()` → `axes / (axes * components.T).sum(0).sign()`": (
-            "Dividing by 1 or −1 is multiplying by it."
-        ),
-    },
     "test_subtraction_from_addition": {
         "line 6: `logits.shape[0]` → `logits.shape[-1]`": _SQUARE,
         "line 6: `logits.shape[0]` → `logits.shape[1]`": _SQUARE,

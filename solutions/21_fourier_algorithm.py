@@ -332,7 +332,7 @@ figures.spectrum_2d(power, fourier.component_names(p), "Products join waves of t
 #
 # <details><summary>What you should see</summary>
 #
-# Nearly all neurons of the trained network are above 85 %, in as many groups as there are key frequencies.
+# Some four in five neurons of the trained network are above 85 %, in a few large groups: one for each frequency.
 #
 # </details>
 
@@ -369,8 +369,9 @@ figures.neuron_clusters(
 ).show()
 
 # %% [markdown]
-# The controls: the network before training, and the network after 1 000 steps, when it knew every training question and
-# hardly any other.
+# What of the neurons below? The next cell says that they vary less, and that most of what they do is the same frequency
+# and its double. Then come the controls: the network before training, and the network after 1 000 steps, when it knew
+# every training question and hardly any other.
 
 # %%
 def neuron_table(network: torch.nn.Module) -> Float[Tensor, "p p neuron"]:
@@ -380,6 +381,18 @@ def neuron_table(network: torch.nn.Module) -> Float[Tensor, "p p neuron"]:
     every_question = modular.tokens(modular.all_pairs(n), n)
     return network.run_with_cache(every_question, names=name)[1][name][:, -1].double().reshape(n, n, -1)
 
+
+variation = neurons.flatten(0, 1).std(0)
+print(f"standard deviation, clear neurons: {variation[clear].mean():.1f}, the others: {variation[~clear].mean():.1f}")
+power = fourier_2d(neurons, basis).pow(2)
+power[0, 0] = 0
+with_double = []
+for neuron in (~clear).nonzero().flatten().tolist():
+    k = int(best[neuron])
+    double = min(2 * k, p - 2 * k)  # frequency p − 2k is the same wave as 2k
+    rows = [0, 2 * k - 1, 2 * k, 2 * double - 1, 2 * double]
+    with_double.append(power[rows][:, rows, neuron].sum() / power[:, :, neuron].sum())
+print(f"explained, the others: one frequency {explained[~clear].median():.0%}, with its double {torch.stack(with_double).median():.0%}")
 
 memorising = zoo.load("modular-addition", step=1000)
 for name, network in {"before training": untrained, "memorising": memorising, "grokked": model}.items():
@@ -435,8 +448,9 @@ figures.spectrum(
 #
 # <details><summary>Why read W_L and not W_E?</summary>
 #
-# `W_L` is what reaches the answer. A frequency can be left in the embedding without being written to the logits, and
-# in some runs one is. The reverse is impossible: what `W_L` writes must have come from somewhere.
+# `W_L` is what reaches the answer. A frequency can be in the embedding without being written to the logits, and here one
+# is: twice a key frequency, which you met above in the neurons that are not clear. Nanda's first account of such a network
+# has one such frequency as well, unexplained. The reverse is impossible: what `W_L` writes must have come from somewhere.
 #
 # </details>
 #
@@ -1035,7 +1049,7 @@ figures.circles(
 # ---
 # ## Deeper · Predict a network you have not seen
 #
-# Another network of the same shape was trained on **subtraction**, a − b modulo 113, in a faster setting. You know how
+# Another network of the same shape was trained on **subtraction**, a − b modulo 113, on half of the pairs. You know how
 # addition works. What will this one do? Write down at least: which identity it needs, along which directions over
 # (a, b) its logits will lie, and what your tools would report if you pointed them at it unchanged.
 #
@@ -1078,10 +1092,10 @@ checks.fourier.test_subtraction_from_addition(subtraction_from_addition)
 
 # %%
 subtraction_from_addition = checks.yours_or(subtraction_from_addition, fourier.subtraction_from_addition)
-subtractor = zoo.load("modular-subtraction-fast")
+subtractor = zoo.load("modular-subtraction")
 differences = subtractor(questions)[:, -1].double().reshape(p, p, p)
 sub_keys = fourier.key_frequencies(frequency_shares(zoo.neuron_logit_map(subtractor).double().T, basis))
-print(f"accuracy on a − b: {modular.table_accuracy(differences, modular.ModularTask(operation='subtract')):.2%}")
+print(f"test accuracy on a − b: {modular.table_accuracy(differences, modular.ModularTask(operation='subtract', fraction=0.5), 'test'):.2%}")
 print(f"key frequencies {sub_keys}")
 print(f"a sum of cosines of a + b − c explains {evidence.percent(fit_cosines(differences, sub_keys)[1])}")
 print(f"with b renamed to −b                   {evidence.percent(fit_cosines(subtraction_from_addition(differences), sub_keys)[1])}")
@@ -1135,7 +1149,7 @@ members = torch.bincount(mlp_best, minlength=p // 2 + 1)[1:]
 mlp_restricted, mlp_excluded = split_logits(mlp_logits, every_frequency)
 print(f"neurons explained to more than 85 % by one frequency: {(mlp_explained > 0.85).sum()} of {len(mlp_best)}")
 print(f"frequencies that own a neuron: {(members > 0).sum()} of {p // 2}, with {members.min()} to {members.max()} neurons each")
-print(f"a sum of cosines of all frequencies explains {evidence.percent(fit_cosines(mlp_logits, every_frequency)[1])} of the logits")
+print(f"a sum of cosines of all frequencies explains {evidence.percent(fourier.fit_cosines(mlp_logits, every_frequency).explained)} of the logits")
 print(f"loss {modular.table_loss(mlp_logits, task):.0e}; only directions in a + b {modular.table_loss(mlp_restricted, task):.0e}; "
       f"without them {modular.table_loss(mlp_excluded, task):.1f} nats")
 
@@ -1299,6 +1313,9 @@ evidence.table(
 # * **What is the extra frequency for?** In this run `W_E` holds a frequency that `W_L` does not: twice one of the key
 #   frequencies. First step: remove it from `W_E` (subtract its two components) and see which neurons, and which head's
 #   attention, change.
+# * **Does subtraction take more data?** The network that subtracts was given half of the pairs. First step: train addition
+#   and subtraction on 30 %, 40 % and 50 % in the fast setting. If they differ, is it because a + b = b + a lets one question
+#   teach two?
 # * **Why these frequencies?** Each seed ends with its own handful. First step: train the fast setting from ten
 #   initialisations with the same data, and from the same initialisation with ten splits; which of the two decides?
 # * **How does it memorise?** This chapter explains the network at the end, and nothing about what it knew at step 1 000.

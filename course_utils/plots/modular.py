@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from course_utils.evidence import number
 from course_utils.plots import style
 from course_utils.training import History
 
@@ -20,10 +21,10 @@ def learning_curves(history: History, title: str) -> go.Figure:
     alt = (
         "Train and test loss over training steps. Train loss falls early; test loss first rises, then falls much later."
     )
-    fig = style.figure(title, alt, "step", "loss (nats)", width=720)
+    fig = style.figure(title, alt, "step", "loss (nats)")
     for part, colour in (("train", style.TRAIN), ("test", style.TEST)):
         fig.add_scatter(x=history["step"], y=history[f"{part}_loss"], name=part, line={"color": colour, "width": 2})
-    fig.update_yaxes(type="log", exponentformat="power", dtick=1)
+    fig.update_yaxes(**style.logarithmic())
     return fig
 
 
@@ -39,12 +40,17 @@ def tables(
     for i, grid in enumerate(grids):
         row, column = i // columns + 1, i % columns + 1
         fig.add_trace(style.image(grid, diverging=diverging, colorbar=False), row, column)
-        fig.update_yaxes(autorange="reversed", title_text="a" if column == 1 else "", row=row, col=column)
+        across = f"x{i + 1 if i else ''}"
+        fig.update_yaxes(
+            autorange="reversed", scaleanchor=across, title_text="a" if column == 1 else "", row=row, col=column
+        )
         fig.update_xaxes(title_text="b" if row == rows else "", title_standoff=2, row=row, col=column)
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
-    fig.update_xaxes(showgrid=False, zeroline=False, ticks="", nticks=4)
-    fig.update_yaxes(showgrid=False, zeroline=False, ticks="", nticks=4)
-    fig.update_layout(width=190 * columns + 60, height=215 * rows + 75, margin={"l": 48, "r": 12, "t": 78, "b": 44})
+    bare = {"showgrid": False, "zeroline": False, "ticks": "", "nticks": 4, "constrain": "domain"}
+    fig.update_xaxes(**bare)
+    fig.update_yaxes(**bare)
+    side = min(300, 760 // columns)  # pixels; narrower pages make the squares smaller
+    fig.update_layout(height=(side + 30) * rows + 90, margin={"l": 48, "r": 12, "t": 78, "b": 44})
     return fig
 
 
@@ -53,7 +59,7 @@ def spectrum(
 ) -> go.Figure:
     """Share of each frequency, for one matrix or several side by side; a dotted line at the threshold."""
     alt = f"Bars over frequencies for {', '.join(shares)}: a few tall bars stand out where the share is concentrated."
-    fig = style.figure(title, alt, "frequency k", "share of the sum of squares", width=760, height=height)
+    fig = style.figure(title, alt, "frequency k", "share of the sum of squares", height=height)
     colours = [style.BLUE, style.GREY, style.ORANGE]
     for (name, values), colour in zip(shares.items(), colours, strict=False):
         fig.add_bar(x=list(range(1, len(values) + 1)), y=values.tolist(), name=name, marker_color=colour)
@@ -75,9 +81,9 @@ def spectrum_2d(power: Float[Tensor, "p p"], names: Sequence[str], title: str, t
     chosen = strength.topk(top).indices.sort().values
     labels = [names[i] for i in chosen]
     alt = "A grid of waves in a against waves in b: only the first row, first column and diagonal blocks are bright."
-    fig = style.figure(title, alt, "component of b", "component of a", width=560, height=520)
+    fig = style.figure(title, alt, "component of b", "component of a", height=520)
     heat = style.image(power[chosen][:, chosen].sqrt())
-    heat.update(x=labels, y=labels)
+    heat.update(x=labels, y=labels, colorbar_title={"text": "root of the sum of squares", "side": "right"})
     fig.add_trace(heat)
     fig.update_yaxes(autorange="reversed", showgrid=False)
     fig.update_xaxes(showgrid=False, tickangle=45)
@@ -108,7 +114,7 @@ def neuron_clusters(
 def margins(by_count: dict[str, Float[Tensor, "n p"]], title: str) -> go.Figure:
     """The logit against the distance d = a + b − c, for sums of more and more waves (each divided by its maximum)."""
     alt = "Sums of one, two and more cosines against distance: with more waves the peak at zero stands out further."
-    fig = style.figure(title, alt, "distance a + b − c (mod p)", "logit ÷ its value at 0", width=720)
+    fig = style.figure(title, alt, "distance a + b − c (mod p)", "logit ÷ its value at 0")
     for (name, curve), colour in zip(by_count.items(), style.SEQUENCE, strict=False):
         fig.add_scatter(y=curve.tolist(), name=name, line={"color": colour, "width": 1.6})
     return fig
@@ -144,7 +150,7 @@ def circles(coordinates: dict[int, Float[Tensor, "p 2"]], title: str) -> go.Figu
     fig.update_xaxes(**bare)
     fig.update_yaxes(**bare)
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
-    fig.update_layout(width=175 * columns + 40, height=290, margin={"l": 20, "r": 20, "t": 84, "b": 20})
+    fig.update_layout(height=290, margin={"l": 20, "r": 20, "t": 84, "b": 20})
     return fig
 
 
@@ -152,16 +158,16 @@ def losses(values: dict[str, float], title: str) -> go.Figure:
     """Several losses on a logarithmic scale, one a line, the first on top."""
     alt = (
         "Losses on a logarithmic scale: "
-        + ", ".join(f"{name} {value:.2g} nats" for name, value in values.items())
+        + ", ".join(f"{name} {number(value)} nats" for name, value in values.items())
         + "."
     )
-    fig = style.figure(title, alt, "loss (nats)", "", width=720, height=110 + 34 * len(values))
+    fig = style.figure(title, alt, "loss (nats)", "", height=110 + 34 * len(values))
     fig.add_scatter(
         x=list(values.values()), y=list(values), mode="markers+text", textposition="middle right",
-        text=[f"  {value:.1e}" for value in values.values()], marker={"size": 12, "color": style.BLUE},
+        text=[f"  {number(value)}" for value in values.values()], marker={"size": 12, "color": style.BLUE},
     )  # fmt: skip
     low, high = math.log10(min(values.values())), math.log10(max(values.values()))
-    fig.update_xaxes(type="log", exponentformat="power", dtick=1, range=[low - 0.5, high + 1.4])
+    fig.update_xaxes(**style.logarithmic(low - 0.5, high + 1.4))
     fig.update_yaxes(autorange="reversed", showgrid=False, ticks="")
     fig.update_layout(margin={"l": 190})
     return fig

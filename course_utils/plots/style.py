@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_utils.evidence import number
+
 # Okabe and Ito's palette, which people with any common kind of colour blindness can tell apart.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#0072B2",
@@ -30,14 +32,17 @@ DIVERGING = [(0.0, BLUE), (0.5, "#F2F2F2"), (1.0, RED)]
 SEQUENTIAL = "Viridis"
 
 
-def figure(title: str, alt: str, x: str = "", y: str = "", width: int = 640, height: int = 380) -> go.Figure:
+def figure(title: str, alt: str, x: str = "", y: str = "", width: int | None = None, height: int = 380) -> go.Figure:
     """An empty figure in the house style.
+
+    It is as wide as the page unless told otherwise: JupyterLab keeps a picture of each figure in the notebook, drawn
+    as wide as the cell, and a figure of a fixed width would change its shape when the notebook is opened again.
 
     Args:
         title: the finding, as a sentence.
         alt: what the figure shows, for a reader who cannot see it.
         x, y: axis titles with units.
-        width, height: pixels.
+        width, height: pixels; without a width the figure follows the page.
     """
     fig = go.Figure()
     fig.update_layout(
@@ -77,6 +82,13 @@ def _axis() -> dict:
     }
 
 
+def logarithmic(exponents_from: float | None = None, exponents_to: float | None = None) -> dict:
+    """Settings of a logarithmic axis with a tick for each power of ten, from one exponent to another if given."""
+    # Plotly sets powers a quarter larger than other tick labels.
+    settings = {"type": "log", "exponentformat": "power", "dtick": 1, "tickfont": {"size": 10}}
+    return settings if exponents_from is None else settings | {"range": [exponents_from, exponents_to]}
+
+
 def image(
     table: Float[Tensor, "rows columns"], *, diverging: bool = False, limit: float | None = None, colorbar: bool = True
 ) -> go.Heatmap:
@@ -106,7 +118,7 @@ def image(
         hoverinfo="x+y",
         colorbar={
             "tickvals": [0, 127.5, 255],
-            "ticktext": [f"{tick:.2g}" for tick in ticks],
+            "ticktext": [number(tick) for tick in ticks],
             "thickness": 12,
             "outlinewidth": 0,
             "tickfont": {"color": TEXT},

@@ -88,11 +88,17 @@ ENTRIES: dict[str, Entry] = {
         measure=measure_modular,
         gates=grokked(1e-3),
     ),
-    "modular-subtraction-fast": Entry(
-        about="Subtraction modulo 113 in the fast setting.",
-        recipe=Recipe(ModularTransformer(ModularTask(operation="subtract")), steps=800, lr=1e-2, weight_decay=2.0),
+    "modular-subtraction": Entry(
+        about="Subtraction modulo 113 on half of the pairs, at three times the learning rate and twice the decay.",
+        recipe=Recipe(
+            ModularTransformer(ModularTask(operation="subtract", fraction=0.5)),
+            steps=1200,
+            lr=3e-3,
+            weight_decay=2.0,
+            log_every=40,
+        ),
         measure=measure_modular,
-        gates=grokked(1e-3),
+        gates=grokked(1e-3, frequencies=(3, 8)),
     ),
     "modular-mlp": Entry(
         about="The same task learnt by one hidden layer of 256 ReLU neurons that reads the sum of two one-hot vectors.",

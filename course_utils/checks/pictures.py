@@ -59,7 +59,7 @@ def as_html(picture: Picture) -> str:
             ("Wanted", picture.wanted, f"Heatmap of what is wanted: {picture.title}"),
         )
     )
-    scale = f"Blue is {-reach:.3g}, white 0, orange {reach:.3g}; grey is not a number."
+    scale = f"Blue is −{reach:.3g}, white 0, orange {reach:.3g}; grey is not a number."
     return (
         f'<div style="display:flex;flex-wrap:wrap;gap:1.2em;margin:.5em 0 .2em">{figures}</div>'
         f'<div style="font-size:.8em">{scale}</div>'

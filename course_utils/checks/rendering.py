@@ -21,6 +21,8 @@ _COLOURS = {
     Outcome.NOT_ATTEMPTED: "var(--jp-border-color1, #8a8a8a)",
     Outcome.TIMED_OUT: "var(--jp-error-color1, #d32f2f)",
 }
+# JupyterLab floats the parts of a definition list and narrows them.
+_GRID = "float:none;width:auto;margin:0;padding:0"
 _CODE = "font-family:var(--jp-code-font-family, monospace);font-size:.92em;overflow-wrap:anywhere"
 
 
@@ -134,7 +136,7 @@ def _rows(finding: Finding) -> list[tuple[str, str]]:
 
 
 def _evidence(finding: Finding) -> str:
-    parts = [f'<div style="margin-top:.4em">{_rich(finding.what)}</div>']
+    parts = [f'<div style="margin-top:.4em">{_rich(_sentence(finding.what))}</div>']
     if finding.why:
         parts.append(f'<div style="margin-top:.2em">{_rich(finding.why)}</div>')
     if finding.frames:
@@ -142,11 +144,12 @@ def _evidence(finding: Finding) -> str:
     rows = _rows(finding)
     if rows:
         cells = "".join(
-            f'<dt style="font-weight:600">{label}</dt><dd style="margin:0;{_CODE}">{html.escape(text)}</dd>'
+            f'<dt style="font-weight:600;{_GRID}">{label}</dt><dd style="{_GRID};{_CODE}">{html.escape(text)}</dd>'
             for label, text in rows
         )
         parts.append(
-            f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.1em .9em;margin:.4em 0 0">{cells}</dl>'
+            '<dl style="display:grid;grid-template-columns:max-content 1fr;align-items:baseline;gap:.1em .9em;'
+            f'margin:.4em 0 0;max-width:none;width:auto">{cells}</dl>'
         )
     if finding.picture is not None:
         parts.append(as_html(finding.picture))
@@ -160,6 +163,18 @@ def _block(text: str) -> str:
     )
 
 
+def _sentence(text: str) -> str:
+    """With a capital letter, unless the first word is a name or code."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
 def _rich(text: str) -> str:
-    """Escaped text in which `code` is set as code."""
-    return re.sub(r"`([^`]+)`", rf'<code style="{_CODE};color:inherit;background:none">\1</code>', html.escape(text))
+    """Escaped text in which `code` is set as code and *stress* as stress."""
+    pieces = re.split(r"`([^`]+)`", html.escape(text))
+    for i, piece in enumerate(pieces):
+        if i % 2:
+            pieces[i] = f'<code style="{_CODE};color:inherit;background:none;padding:0">{piece}</code>'
+        else:
+            pieces[i] = re.sub(r"(?<![\w*])\*(\w(?:[^*]*\w)?)\*(?![\w*])", r"<em>\1</em>", piece)
+    return "".join(pieces)

@@ -1267,7 +1267,8 @@ def loss(table: Float[Tensor, "p p p"]) -> float:
 number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
 before = fourier.frequency_shares((untrained.W_out[0] @ untrained.W_U).double().T, basis)
 neurons_clear = {name: clear_share(network) for name, network in {"ours": model, "memorising": memorising}.items()}
-along = [share_of_sum(neurons @ direction, k) for k, pair in zip(key_frequencies, directions.unflatten(0, (-1, 2))) for direction in pair]
+pairs = zip(key_frequencies, directions.unflatten(0, (-1, 2)), strict=True)
+along = [share_of_sum(neurons @ direction, k) for k, pair in pairs for direction in pair]
 fit, wrong_fit = fourier.fit_cosines(logits, key_frequencies), fourier.fit_cosines(logits, wrong_frequencies).explained
 memorised_fit = fourier.fit_cosines(memorised, key_frequencies).explained
 split, wrong_split = fourier.split_logits(logits, key_frequencies), fourier.split_logits(logits, wrong_frequencies)

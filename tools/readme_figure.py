@@ -52,7 +52,8 @@ def main() -> None:
         panel.update_layout(font={"color": "#444"}, title={"font": {"color": "#222"}})
         call = f'Plotly.newPlot("f{i}", f.data, f.layout, {{displayModeBar: false}})'
         parts.append(f"<script>{{const f = {panel.to_json()}; {call}}}</script>")
-    page = f'<!doctype html><meta charset="utf-8"><body style="margin:0;background:white;white-space:nowrap;overflow:hidden">{"".join(parts)}'
+    look = "margin:0;background:white;white-space:nowrap;overflow:hidden"
+    page = f'<!doctype html><meta charset="utf-8"><body style="{look}">{"".join(parts)}'
     page = page.replace("<body", f'<script src="{script.as_uri()}"></script><body', 1)
     TARGET.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

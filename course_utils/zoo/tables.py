@@ -90,8 +90,16 @@ TABLES: dict[str, Table] = {
         recipes=tuple(
             with_setting(steps, fraction=fraction)
             for fraction, steps in {
-                **{0.1: 1000, 0.15: 1500, 0.2: 1200, 0.25: 800},
-                **{0.3: 800, 0.4: 600, 0.5: 600, 0.6: 600, 0.8: 600, 0.95: 600},
+                0.1: 1000,
+                0.15: 1500,
+                0.2: 1200,
+                0.25: 800,
+                0.3: 800,
+                0.4: 600,
+                0.5: 600,
+                0.6: 600,
+                0.8: 600,
+                0.95: 600,
             }.items()
         ),
         measure=measure_setting,

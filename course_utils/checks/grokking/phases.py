@@ -236,7 +236,11 @@ def test_phase_boundaries(answer: Any) -> None:
             (30, 70, 50),
         ),
         ("a run whose sum of squares hardly changes", (*falling, [50.2, 50.3, 49.0, 49.1, 50.1, 50.0]), (30, 70, 3)),
-        ("a run that is still moving at its end", (*falling, [90.0, 80.0, 70.0, 60.0, 50.0, 40.0]), (30, 70, 70)),
+        (
+            "a run that is still moving at its end",
+            (falling[0], [5.0, 4.0, 3.0, 2.5, 2.6, 1.0], falling[2], [90.0, 80.0, 70.0, 60.0, 50.0, 40.0]),
+            (70, 70, 70),
+        ),
         (
             "a run with its boundaries at the start",
             (steps, [0.2, *excluded[1:]], [0.001] * 9, [0.3] * 9),
@@ -250,6 +254,6 @@ def test_phase_boundaries(answer: Any) -> None:
         third = [at[i] for i in range(length) if all(abs(v / sums[-1] - 1) < 0.05 for v in sums[i:])]
         runs.append((f"random curves of {length} measurements", run, (first[0], min(second), min(third))))
     for words, curves, wanted in runs:
-        found = call(answer, *curves, returns=(float, float, float))
+        found = call(answer, *curves, returns=(int, int, int))
         for name, mine, right, why in zip(names, found, wanted, reasons, strict=True):
-            expect_equal(mine, float(right), what=f"`{name}` of {words}", why=why)
+            expect_equal(mine, right, what=f"`{name}` of {words}", why=why)

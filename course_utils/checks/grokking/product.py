@@ -91,8 +91,9 @@ def _by_sum_and_difference(a: float, b: float, lr: float, steps: int) -> Tensor:
     both, apart = a + b, a - b
     kept = torch.zeros(steps + 1, dtype=torch.float64)
     for t in range(steps + 1):
-        kept[t] = (both**2 - apart**2) / 4
-        both, apart = both * (1 - lr * (kept[t] - 1)), apart * (1 + lr * (kept[t] - 1))
+        product = (both**2 - apart**2) / 4
+        kept[t] = product
+        both, apart = both * (1 - lr * (product - 1)), apart * (1 + lr * (product - 1))
     return kept
 
 

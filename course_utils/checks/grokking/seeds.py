@@ -110,7 +110,7 @@ def _by_gram_schmidt(start: Tensor, final: Tensor, k: int) -> Tensor:
     other = other / other.norm()
     parts = [sum((wave(kind, j, p) @ (start @ axis)) ** 2 for kind in ("cos", "sin") for axis in (one, other))
              for j in range(1, (p + 1) // 2)]  # fmt: skip
-    return (parts[k - 1] / sum(parts)).float()  # type: ignore[union-attr]
+    return (parts[k - 1] / sum(parts)).float()
 
 
 def _by_centring(start: Tensor, final: Tensor, k: int) -> float:

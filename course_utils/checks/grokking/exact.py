@@ -58,6 +58,12 @@ def _one_minus_others(logits: Tensor, labels: Tensor) -> Tensor:
     return -torch.log1p(-_others(logits.softmax(1), labels).sum(1))
 
 
+def _overwritten(logits: Tensor, labels: Tensor) -> Tensor:
+    right = _right_logit(logits, labels)
+    logits[torch.arange(len(labels)), labels] = -torch.inf
+    return F.softplus(logits.logsumexp(1) - right)
+
+
 def _by_cases(logits: Tensor, labels: Tensor) -> Tensor:
     d = _gap(logits, labels)
     return torch.where(d > 0, d + torch.log1p(torch.exp(-d.abs())), torch.log1p(torch.exp(-d.abs())))
@@ -90,6 +96,12 @@ MISTAKES = [
         lambda logits, labels: F.cross_entropy(logits.double(), labels, reduction="none").to(logits.dtype),
         "This is the usual cross-entropy in double precision. That moves the trouble from 6e-8 to 1e-16, and losses below "
         "that still come out as 0. Compute log(1 + e^d) from d, in any precision.",
+    ),
+    Mistake(
+        "single precision",
+        lambda logits, labels: F.softplus(_gap(logits.float(), labels)),
+        "You round the logits to float32 on the way. The losses are to come in the logits' own dtype: a float64 reaches down "
+        "to 1e-308, and a logit of 30,000 keeps its decimals.",
     ),
     Mistake(
         "logarithm of a rounded number",
@@ -137,6 +149,12 @@ MISTAKES = [
         _zero_mask,
         "You put the right class's logit at 0 before the logsumexp. A logit of 0 still counts, as e⁰ = 1: to take a class "
         "out its logit has to be −∞.",
+    ),
+    Mistake(
+        "logits overwritten",
+        _overwritten,
+        "Your losses are right, but you write −∞ into `logits` itself, which the caller still needs. Write it into a copy "
+        "(`scatter` and `masked_fill` without the underscore make one).",
     ),
     Mistake(
         "sign of d",
@@ -205,6 +223,7 @@ def _cases() -> list[tuple[Tensor, Tensor]]:
         _examples([24.0, 25.0, 24.5], 4, seed=43, dtype=torch.float32),
         _examples([40.0, 41.0], 3, seed=44),
         _examples([-900.0, -1000.0], 7, seed=45),
+        _examples([1.0, -2.0, 0.5], 5, seed=46, level=30_000.0),  # single precision has no digits left for these
     ]
 
 

@@ -255,5 +255,7 @@ def test_phase_boundaries(answer: Any) -> None:
         runs.append((f"random curves of {length} measurements", run, (first[0], min(second), min(third))))
     for words, curves, wanted in runs:
         found = call(answer, *curves, returns=(int, int, int))
-        for name, mine, right, why in zip(names, found, wanted, reasons, strict=True):
-            expect_equal(mine, right, what=f"`{name}` of {words}", why=why)
+        for name, mine, right, why, curve in zip(names, found, wanted, reasons, curves[1:], strict=True):
+            measured = f" The values {curve} were measured at the steps {curves[0]}."
+            shown = "" if words.startswith("random") else measured
+            expect_equal(mine, right, what=f"`{name}` of {words}", why=why + shown)

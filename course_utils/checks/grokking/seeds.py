@@ -68,17 +68,15 @@ def _singular_plane(start: Tensor, final: Tensor, k: int) -> float:
     return _share(_power(start @ torch.linalg.svd(_added(start, final), full_matrices=False).Vh[:2].T), k)
 
 
-def _next_rows(start: Tensor, final: Tensor, k: int) -> float:
-    """2k : 2k + 2 throughout: sin k and cos k + 1."""
-    basis = basis_of(len(start))
-    power = _power(start @ _plane(basis[2 * k : 2 * k + 2] @ _added(start, final)))
-    return float(power[2 * k : 2 * k + 2].sum() / power[1:].sum())
+def _from_row(first: Callable[[int], int]) -> Any:
+    """A wrong answer that takes two other rows of the basis for frequency k."""
 
+    def wrong(start: Tensor, final: Tensor, k: int) -> float:
+        basis, rows = basis_of(len(start)), slice(first(k), first(k) + 2)
+        power = _power(start @ _plane(basis[rows] @ _added(start, final)))
+        return float(power[rows].sum() / power[1:].sum())
 
-def _row_k(start: Tensor, final: Tensor, k: int) -> float:
-    basis = basis_of(len(start))
-    power = _power(start @ _plane(basis[k : k + 2] @ _added(start, final)))
-    return float(power[k : k + 2].sum() / power[1:].sum())
+    return wrong
 
 
 def _column_multiples(start: Tensor, final: Tensor) -> Tensor:
@@ -203,12 +201,17 @@ MISTAKES = [
     ),
     Mistake(
         "rows one too high",
-        _next_rows,
+        _from_row(lambda k: 2 * k),
         "Your rows are one too high: sin k and cos k + 1. Frequency k has the rows 2k − 1 and 2k.",
     ),
     Mistake(
+        "rows one too low",
+        _from_row(lambda k: 2 * k - 2),
+        "Your rows are one too low: sin k − 1 (or the constant) and cos k. Frequency k has the rows 2k − 1 and 2k.",
+    ),
+    Mistake(
         "k taken for a row number",
-        _row_k,
+        _from_row(lambda k: k),
         "You use rows k and k + 1. Frequency k has the rows 2k − 1 and 2k.",
     ),
     Mistake(

@@ -34,7 +34,7 @@ def read_newest(path: Path) -> dict[str, Any] | None:
     Raises:
         CourseError: there are checkpoints, and all are damaged.
     """
-    damaged = []
+    damaged: list[Path] = []
     for candidate in (path, path.with_name(path.name + ".previous")):
         if not candidate.exists():
             continue

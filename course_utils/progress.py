@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils import fourier
+from course_utils.errors import CourseError
 
 
 class ProgressLosses(NamedTuple):
@@ -38,10 +39,10 @@ def progress_losses(
         answers: the right class of each question.
         train: which questions are in the training set.
     """
-    split = fourier.split_logits(logits, freqs)
+    split = fourier.split_logits(logits.double(), freqs)
     return ProgressLosses(
-        F.cross_entropy(split.restricted.flatten(0, 1).double(), answers.flatten()).item(),
-        F.cross_entropy(split.excluded[train].double(), answers[train]).item(),
+        F.cross_entropy(split.restricted.flatten(0, 1), answers.flatten()).item(),
+        F.cross_entropy(split.excluded[train], answers[train]).item(),
     )
 
 
@@ -91,9 +92,14 @@ def phase_boundaries(
         excluded: excluded loss on the training set at each step.
         restricted: restricted loss.
         sum_of_squares: of all weights.
+
+    Raises:
+        CourseError: a run that forms no circuit.
     """
     memorised = steps[min(range(len(steps)), key=excluded.__getitem__)]
-    formed = next(step for step, loss in zip(steps, restricted, strict=True) if loss < 0.01)
+    formed = next((step for step, loss in zip(steps, restricted, strict=True) if loss < 0.01), None)
+    if formed is None:
+        raise CourseError("The restricted loss never falls under 0.01 nats: this run has formed no circuit.")
     last = sum_of_squares[-1]
     away = [i for i, value in enumerate(sum_of_squares) if abs(value - last) > 0.05 * last]
     return Phases(memorised, formed, steps[away[-1] + 1] if away else steps[0])
@@ -139,7 +145,7 @@ def exact_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n"]) -> 
     """
     right = logits.gather(1, labels[:, None])
     others = logits.scatter(1, labels[:, None], -torch.inf).logsumexp(1)
-    return F.softplus(others - right[:, 0])
+    return torch.logaddexp(others - right[:, 0], torch.zeros_like(others))
 
 
 def initial_circularity(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
+from course_utils.gradients import OrthogonalGradient, SlowGradient
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import History, Recipe, Run, first_step, sweep
-from course_utils.zoo.problems import ModularTransformer
+from course_utils.zoo.problems import Float32Transformer, ModularTransformer, StablemaxTransformer
 from course_utils.zoo.recipes import ENTRIES, measure_modular
 
 
@@ -60,6 +62,34 @@ def measure_setting(run: Run) -> dict[str, Any]:
         "steps": int(history["step"][-1]),
         "test_accuracy": history["test_accuracy"][-1],
         "test_loss": history["test_loss"][-1],
+    }
+
+
+def measure_method(run: Run) -> dict[str, Any]:
+    """The method by name, :func:`measure_setting`, the first crossing of 99 %, and the key frequencies at the end."""
+    recipe = run.recipe
+    stablemax = isinstance(recipe.problem, StablemaxTransformer)
+    return {
+        "method": "StablemaxTransformer" if stablemax else type(recipe.gradient).__name__,
+        **measure_setting(run),
+        "first_99": first_step(run.history, "test_accuracy", lambda accuracy: accuracy >= 0.99),
+        "key_frequencies": measure_modular(recipe, run.model)["key_frequencies"],
+    }
+
+
+def measure_spikes(run: Run) -> dict[str, Any]:
+    """How low the training loss got, and at how many of the evaluations it stood ten times above its lowest so far."""
+    losses, lowest, spikes = run.history["train_loss"], math.inf, 0
+    for loss in losses:
+        spikes += loss > 10 * lowest
+        lowest = min(lowest, loss)
+    return {
+        "problem": type(run.recipe.problem).__name__,
+        "lr": run.recipe.lr,
+        "lowest_train_loss": lowest,
+        "last_train_loss": losses[-1],
+        "spikes": spikes,
+        "evaluations": len(losses),
     }
 
 
@@ -115,6 +145,34 @@ TABLES: dict[str, Table] = {
             for decay, steps in decays.items()
         ),
         measure=measure_setting,
+    ),
+    "grokking-accelerated": Table(
+        about="The fast setting on 20 seeds, and on five of them with a slow-gradient filter, with ⊥Grad and with StableMax.",
+        recipes=(
+            *(replace(with_seed(FAST, seed), steps=600) for seed in range(20)),
+            *(
+                recipe
+                for seed in range(5)
+                for recipe in (
+                    replace(with_seed(FAST, seed), steps=600, gradient=SlowGradient(memory=0.9, amplify=1.0)),
+                    replace(with_seed(FAST, seed), steps=600, gradient=OrthogonalGradient(), weight_decay=0.0),
+                    replace(
+                        with_seed(FAST, seed), steps=600, problem=StablemaxTransformer(ModularTask(split_seed=seed))
+                    ),
+                )
+            ),
+        ),
+        measure=measure_method,
+    ),
+    "grokking-precision": Table(
+        about="Training without decay, with the loss computed in float32 and in float64: where do spikes come from?",
+        recipes=tuple(
+            Recipe(kind(ModularTask(split_seed=seed)), steps=800, seed=seed, lr=lr, weight_decay=0.0, log_every=10)
+            for lr in (1e-3, 1e-2)
+            for seed in (1, 2)
+            for kind in (Float32Transformer, ModularTransformer)
+        ),
+        measure=measure_spikes,
     ),
     "grokking-by-lr": Table(
         about="Learning rates between the mainline's and the fast setting's, at decay 1.",

@@ -7,13 +7,14 @@ _STRICT = "The lists have one length; the guard concerns no answer."
 
 EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
     "test_phase_boundaries": {
-        "line 20: `strict=True` → `strict=False`": _STRICT,
-        "line 20: `zip(steps, restricted, strict=True)` → `zip(steps, restricted)`": _STRICT,
-        "line 22: `abs(value - last) > 0.05 * last` → `abs(value - last) >= 0.05 * last`": (
+        "line 23: `strict=True` → `strict=False`": _STRICT,
+        "line 23: `zip(steps, restricted, strict=True)` → `zip(steps, restricted)`": _STRICT,
+        "line 24: `if formed is None` → `if False`": "The exercise promises that there is such a step.",
+        "line 27: `abs(value - last) > 0.05 * last` → `abs(value - last) >= 0.05 * last`": (
             "Only a distance of exactly 5 % tells them apart, and there rounding decides: |v − l| ≤ 0.05 l and "
             "|v/l − 1| ≤ 0.05 are both right answers."
         ),
-        "line 22: `value - last` → `last - value`": "The distance has no sign.",
+        "line 27: `value - last` → `last - value`": "The distance has no sign.",
     },
     "test_descend_product": {
         "line 9: `(a - lr * error * b, b - lr * error * a)` → `(b - lr * error * a, a - lr * error * b)`": (
@@ -27,6 +28,8 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         ),
     },
     "test_exact_loss": {
+        "line 9: `torch.logaddexp(others - right[:, 0], torch.zeros_like(others))` → "
+        "`torch.logaddexp(torch.zeros_like(others), others - right[:, 0])`": "logaddexp is symmetric.",
         "line 9: `(:, 0)` → `(:, -1)`": "There is one column: its first is its last.",
     },
     "test_initial_circularity": {

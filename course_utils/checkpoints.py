@@ -46,5 +46,7 @@ def read_newest(path: Path) -> dict[str, Any] | None:
             return torch.load(io.BytesIO(data), weights_only=True)
         damaged.append(candidate)
     if damaged:
-        raise CourseError(f"{path} is damaged, and there is no earlier checkpoint that is whole. Delete it to start again.")
+        raise CourseError(
+            f"{path} is damaged, and there is no earlier checkpoint that is whole. Delete it to start again."
+        )
     return None

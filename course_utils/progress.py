@@ -126,9 +126,7 @@ def power_law(x: Float[Tensor, "n"], y: Float[Tensor, "n"]) -> tuple[float, floa
     return exponent.item(), (log_y.mean() - exponent * log_x.mean()).exp().item()
 
 
-def balance(
-    A: Float[Tensor, "m k"], B: Float[Tensor, "k n"]
-) -> tuple[Float[Tensor, "m k"], Float[Tensor, "k n"]]:
+def balance(A: Float[Tensor, "m k"], B: Float[Tensor, "k n"]) -> tuple[Float[Tensor, "m k"], Float[Tensor, "k n"]]:
     """The pair (sA, B/s) with the least sum of squares among all s > 0. The product is unchanged.
 
     s²‖A‖² + ‖B‖²/s² is least where both terms are equal: s² = ‖B‖ / ‖A‖.
@@ -148,9 +146,7 @@ def exact_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n"]) -> 
     return torch.logaddexp(others - right[:, 0], torch.zeros_like(others))
 
 
-def initial_circularity(
-    start: Float[Tensor, "p d_model"], final: Float[Tensor, "p d_model"], k: int
-) -> float:
+def initial_circularity(start: Float[Tensor, "p d_model"], final: Float[Tensor, "p d_model"], k: int) -> float:
     """What share of the start, seen in the final network's plane of frequency k, is a wave of frequency k?
 
     The plane is spanned by the cos k and sin k components (each a vector of d_model) of what training added to the

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
-import torch
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
@@ -100,9 +100,15 @@ def power_law(x: Series, y: Series, fit: tuple[float, float], title: str, x_titl
         x=ends, y=[factor * end**exponent for end in ends], mode="lines", name=f"slope {exponent:.2f}",
         line={"color": style.GREY, "dash": "dash"},
     )  # fmt: skip
-    fig.update_xaxes(type="log", dtick="D1", tickfont={"size": 10})
-    fig.update_yaxes(type="log", dtick="D2", tickfont={"size": 10})
+    fig.update_xaxes(type="log", tickvals=_round_numbers(ends[0], ends[1]))
+    fig.update_yaxes(type="log", tickvals=_round_numbers(min(_values(y)), max(_values(y))))
     return fig
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from just under ``low`` to just over ``high``."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [m * 10.0**e for e in exponents for m in (1, 2, 5) if 0.5 * low <= m * 10.0**e <= 2 * high]
 
 
 def film(
@@ -147,8 +153,11 @@ def film(
         }],
         height=430, margin={"l": 52, "r": 16, "t": 84, "b": 96},
     )  # fmt: skip
-    top = max(float(torch.cat([first, second]).max()) for first, _, second in frames.values())
-    for column in (1, 3):
+    for column, shares in (
+        (1, [first for first, _, _ in frames.values()]),
+        (3, [third for _, _, third in frames.values()]),
+    ):
+        top = max(float(values.max()) for values in shares)
         fig.update_xaxes(title_text="frequency k", row=1, col=column)
         fig.update_yaxes(range=[0, 1.05 * top], tickformat=".0%", gridcolor=style.LINE, row=1, col=column)
     fig.update_xaxes(title_text="b", showgrid=False, constrain="domain", row=1, col=2)

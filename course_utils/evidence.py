@@ -69,9 +69,10 @@ def _round(value: Decimal, exponent: int) -> Decimal:
     return Decimal(steps).scaleb(exponent)
 
 
-def verdict(holds: bool) -> str:
-    """The verdict on a claim, as a word that holds on any machine."""
-    return "holds" if bool(holds) else "does not hold"
+def verdict(holds: bool, limit: str = "") -> str:
+    """The verdict on a claim, as a word that holds on any machine, with the limit that decides it."""
+    word = "holds" if bool(holds) else "does not hold"
+    return f"{word}: {limit}" if limit else word
 
 
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str] = COLUMNS, width: int = 110) -> None:

@@ -126,7 +126,7 @@ def neuron_frequencies(activations: Float[Tensor, "p p neuron"], basis: Float[Te
     """Does each neuron keep to one frequency?
 
     A frequency k explains a neuron by eight components: cos and sin of a alone, of b alone, and the four products.
-    A neuron that never changes has share 0.
+    A neuron that is 0 everywhere has share 0.
     """
     power, total = _power_about_mean(activations, basis)
     n_freq = basis.shape[0] // 2

@@ -224,6 +224,11 @@ def _exception_hint(trouble: _Trouble) -> str:
         return "Leave out `exit()`: return a value in its place."
     if trouble.kind is NameError:
         return "A name is used that has not been defined: run the cell that defines it, or check its spelling."
+    if trouble.kind is RuntimeError and all(word in trouble.message.lower() for word in ("double", "float")):
+        return (
+            "Single and double precision meet here. The check's tensors are float64: make yours with "
+            "`dtype=torch.float64`, or with the dtype of an argument."
+        )
     return ""
 
 

@@ -47,7 +47,7 @@ def expect_dtype(got: Tensor, dtype: torch.dtype | str, *, what: str, why: str =
     else:
         fits, wanted = got.dtype == dtype, f"dtype {str(dtype).removeprefix('torch.')}"
     if not fits:
-        raise Mismatch(Finding(f"{what} has the wrong dtype", why, wanted, describe(got)))
+        raise Mismatch(Finding(f"{what}: wrong dtype", why, wanted, describe(got)))
 
 
 def expect_shape(got: Any, shape: Sequence[int | None], *, what: str, why: str = "") -> None:
@@ -64,7 +64,7 @@ def expect_shape(got: Any, shape: Sequence[int | None], *, what: str, why: str =
         axes = f"{len(have)} axes where {len(wanted)} are wanted" if len(have) != 1 else "1 axis"
         hint = _sentences(why, f"It has {axes}.") if axes != "1 axis" else why
     expected = "shape (" + ", ".join("any" if w is None else str(w) for w in wanted) + ("," * (len(wanted) == 1)) + ")"
-    raise Mismatch(Finding(f"{what} has the wrong shape", hint, expected, describe(tensor)))
+    raise Mismatch(Finding(f"{what}: wrong shape", hint, expected, describe(tensor)))
 
 
 def expect_finite(got: Any, *, what: str, why: str = "") -> None:
@@ -109,7 +109,7 @@ def expect_close(
     relation = _relation(mine, wanted, rtol, atol)
     raise Mismatch(
         Finding(
-            f"{what} is not what it should be",
+            f"{what}: not what it should be",
             _sentences(why, relation),
             describe(wanted),
             describe(mine),
@@ -130,7 +130,7 @@ def expect_equal(got: Any, want: Any, *, what: str, why: str = "") -> None:
     exactly = isinstance(want, (int, str, set, frozenset)) and not isinstance(got, Tensor)
     same = got == want if exactly else agree(got, want)
     if not same:
-        raise Mismatch(Finding(f"{what} is not what it should be", why, describe(want), describe(got)))
+        raise Mismatch(Finding(f"{what}: not what it should be", why, describe(want), describe(got)))
 
 
 def noncontiguous(tensor: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ def _relation(mine: Tensor, wanted: Tensor, rtol: float | None, atol: float | No
     if a.ndim == 2 and a.shape[0] == a.shape[1] and same(a.mT):
         return "Yours is the transpose of what is wanted."
     factor = float((a * b).sum() / (b * b).sum()) if bool(b.any()) else 0.0
-    if abs(factor) > 1e-9 and same(a / factor):
+    if abs(factor) > 1e-9 and abs(factor - 1) > 1e-3 and same(a / factor):
         return f"Yours is {factor:.4g} times what is wanted, everywhere."
     if b.std() > 0 and same(a - (a - b).mean()):
         return f"Yours is too large by {float((a - b).mean()):.4g} everywhere."

@@ -54,8 +54,7 @@ def as_text(report: Report, colour: bool = False) -> str:
             lines.append(f"    {finding.why}")
         for frame in finding.frames:
             lines.append(f"    {frame}")
-        if not report.diagnosis:
-            lines += [f"    {label:<9} {text}" for label, text in _rows(finding)]
+        lines += [f"    {label:<9} {text}" for label, text in _rows(finding)]
     if report.printed:
         lines += ["  Your code printed:", *(f"    {line}" for line in report.printed.splitlines())]
     return "\n".join(lines)

@@ -18,10 +18,11 @@ def conformed(result: Any, returns: Any, who: str, verb: str = "returned") -> An
     """`result` in the form the check wants. Raises Mismatch with what to do about it."""
     if isinstance(returns, tuple):
         if not isinstance(result, (tuple, list)) or len(result) != len(returns):
+            names = ", ".join("abcdef"[: len(returns)])
             came = f"{len(result)} values" if isinstance(result, (tuple, list)) else kind_of(result)
-            _reject(who, verb, came, f"{len(returns)} values, as in `return a, b`", result)
+            _reject(who, verb, came, f"{len(returns)} values, as in `return {names}`,", result)
         return tuple(
-            conformed(part, kind, f"part {i + 1} of what {who}", verb)
+            conformed(part, kind, f"part {i + 1} of what {who} returned", "is")
             for i, (part, kind) in enumerate(zip(result, returns, strict=True))
         )
     if returns is object:
@@ -40,7 +41,7 @@ def _converted(result: Any, returns: Any) -> tuple[bool, Any]:
     """Whether `result` can stand for a value of the kind `returns`, and that value."""
     if returns is Tensor:
         if isinstance(result, Tensor):
-            return True, result
+            return result.device.type != "meta", result
         number = isinstance(result, (bool, int, float, complex))
         return number, torch.as_tensor(result) if number else None
     scalar = result.item() if isinstance(result, Tensor) and result.numel() == 1 else result
@@ -89,6 +90,8 @@ def kind_of(result: Any) -> str:
         return "a generator"
     if inspect.iscoroutine(result):
         return "a coroutine"
+    if isinstance(result, Tensor) and result.device.type == "meta":
+        return "a tensor without values (on the device `meta`)"
     if isinstance(result, Tensor):
         return f"a tensor of shape {tuple(result.shape)}"
     if result is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 from course_utils.checks import progress_store
 from course_utils.checks.outcome import Outcome, Report
 from course_utils.checks.rendering import say
+from course_utils.checks.values import doubled
 
 T = TypeVar("T")
 Listener = Callable[[Report, Any], None]
@@ -59,7 +62,7 @@ class Session:
             return library
         if outcome is Outcome.PASSED and not shared:
             say(f"→ using your {named}: it passed its check")
-            return answer
+            return self._in_double(answer)
         reasons = {
             None: "yours has not been checked yet",
             Outcome.NOT_ATTEMPTED: "the exercise is not attempted yet",
@@ -69,6 +72,19 @@ class Session:
         }
         say(f"→ using the library's {named}: {reasons[outcome]}")
         return library
+
+    def _in_double(self, answer: Any) -> Any:
+        """The learner's function with its numbers as the library gives them: tensors in float64, not NumPy arrays."""
+        if not inspect.isroutine(answer):
+            return answer
+
+        @functools.wraps(answer)
+        def yours(*args: Any, **kwargs: Any) -> Any:
+            return doubled(answer(*args, **kwargs))
+
+        # Running the line again finds this function under the learner's name: it has passed as well.
+        self._last[id(yours)] = (yours, Outcome.PASSED)
+        return yours
 
     def _store(self, report: Report) -> None:
         if not progress_store.is_on():

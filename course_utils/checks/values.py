@@ -40,12 +40,21 @@ def protected(value: Any) -> Any:
 def loosened(value: Any) -> Any:
     """A returned value for keeping and comparing: tensors detached and copied, NumPy turned into torch and Python."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        return (value if value.layout is torch.strided else value.to_dense()).detach().clone()
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
         return torch.from_numpy(np.array(value, copy=True, order="C"))
     if isinstance(value, np.generic):
         return value.item()
     return _rebuilt(value, loosened)
+
+
+def doubled(value: Any) -> Any:
+    """A returned value with NumPy turned into torch and single precision into double; everything else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
+        value = torch.from_numpy(np.array(value, copy=True, order="C"))
+    if isinstance(value, Tensor):
+        return value.double() if value.dtype.is_floating_point else value
+    return _rebuilt(value, doubled)
 
 
 def unchanged(now: Any, before: Any) -> bool:

@@ -39,5 +39,5 @@ def hint(
     left = len(found.hints) - seen
     if left:
         say(f"{left} more {'hint' if left == 1 else 'hints'}: `course hint {found.id}`.", "dim")
-    else:
+    elif not again:
         say(f"That was the last hint. `course hint {found.id} --again` shows them all.", "dim")

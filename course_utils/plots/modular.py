@@ -95,7 +95,7 @@ def neuron_clusters(
     frequency: Int[Tensor, "neuron"], explained: Float[Tensor, "neuron"], title: str, threshold: float = 0.85
 ) -> go.Figure:
     """Every neuron's best frequency and the share of its variance that this frequency explains."""
-    alt = "Histogram of the share of each neuron's variance explained by one frequency; nearly all lie near one."
+    alt = "Histogram of the share of each neuron's variance that one frequency explains: four in five lie near one."
     fig = style.figure(title, alt, "share of variance explained by the neuron's best frequency", "neurons")
     bins = {"size": 0.02, "start": 0, "end": 1}
     for i, k in enumerate(sorted(set(frequency[explained > threshold].tolist()))):

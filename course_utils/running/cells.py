@@ -84,9 +84,10 @@ def read_document(path: Path) -> Document:
     data = read_bytes(path)
     text = decode(path, data)
     if not text.strip():
+        again = "course start --fresh --py" if path.suffix == ".py" else "course start --fresh"
         raise CourseError(
             f"{path} is empty. If it was saved so by accident, an older version may be in .ipynb_checkpoints or "
-            "in .course/backups next to it; `course start --fresh` takes a new copy of the chapter."
+            f"in .course/backups next to it; `{again}` takes a new copy of the chapter."
         )
     if path.suffix == ".ipynb" or (path.suffix != ".py" and text.lstrip().startswith("{")):
         return _notebook(path, text, data)

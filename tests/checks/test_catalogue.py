@@ -21,7 +21,7 @@ def test_unknown_mistake_shows_the_property(failure):
     error = failure(lambda x, f, shift=0.0: 2 * x * f[:, None])
     assert error.report.mistake == ""
     text = str(error)
-    assert "What differs: the scaled matrix is not what it should be" in text
+    assert "What differs: the scaled matrix: not what it should be" in text
     assert "row i is multiplied by factor i" in text
     assert "Yours is 2 times what is wanted, everywhere" in text
     assert "shape (3, 4), float32" in text

@@ -19,7 +19,7 @@ CELLS = {
     "helper": "def helper(x, factors):\n    return x * factors[:, None]\n",
     "passing": "def scale_rows(x, factors, shift=0.0):\n    return helper(x, factors) + shift\n\n"
     "toy.test_scale_rows(scale_rows)",
-    "in use": "print(checks.yours_or(scale_rows, toy.scale_rows) is scale_rows)",
+    "in use": "print(checks.yours_or(scale_rows, toy.scale_rows) .__wrapped__ is scale_rows)",
     "failing": "def scale_rows(x, factors, shift=0.0):\n    return x * factors[:, None] * 3\n\n"
     "toy.test_scale_rows(scale_rows)",
     "curve": "toy.test_squares(torch.arange(7.0) ** 2 + torch.tensor([0, 0, 0, 1.0, 0, 0, 0]))",

@@ -23,7 +23,7 @@ def test_text_of_a_failure(toy):
     lines = as_text(run(toy.test_scale_rows, wrong)).splitlines()
     assert lines[0] == "✗ scale_rows: not right yet"
     assert lines[1] == "  Asked: Multiply each row of a matrix by its own factor, then add `shift`."
-    assert lines[2] == "  What differs: the scaled matrix is not what it should be"
+    assert lines[2] == "  What differs: the scaled matrix: not what it should be"
     assert any(line.startswith("    expected  shape (3, 4), float32: [[") for line in lines)
     assert any(line.startswith("    got       shape (3, 4), float32: [[") for line in lines)
     assert any("Yours is too large by 1 everywhere." in line for line in lines)

@@ -3,6 +3,7 @@
 import functools
 
 import pytest
+import torch
 
 import course_utils.checks as checks
 from course_utils.checks import CheckFailed
@@ -21,13 +22,24 @@ def test_yours_once_it_has_passed(toy, capsys):
     assert "using the library's `library`: yours has not been checked yet" in capsys.readouterr().out
     toy.test_scale_rows(scale_rows)
     capsys.readouterr()
-    assert checks.yours_or(scale_rows, library) is scale_rows
+    yours = checks.yours_or(scale_rows, library)
+    assert yours.__wrapped__ is scale_rows
     assert "using your `library`" in capsys.readouterr().out
+    assert checks.yours_or(yours, library) is not library  # the same line, run again
 
     def redefined(x, factors, shift=0.0):
         return x * factors[:, None] + shift
 
     assert checks.yours_or(redefined, library) is library
+
+
+def test_yours_gives_tensors_in_double_precision(toy):
+    def scale_rows(x, factors, shift=0.0):
+        return x.numpy() * factors[:, None].numpy() + shift
+
+    toy.test_scale_rows(scale_rows)
+    result = checks.yours_or(scale_rows, library)(torch.ones(2, 3), torch.tensor([1.0, 2.0]))
+    assert isinstance(result, torch.Tensor) and result.dtype == torch.float64
 
 
 def test_the_librarys_where_yours_failed(toy, capsys):

@@ -42,11 +42,6 @@ def _wave_only(W_E: Tensor, k: int) -> Tensor:
     return rows.T @ (rows @ W_E) @ torch.linalg.qr((rows @ W_E).T).Q
 
 
-def _dtypes_mixed(W_E: Tensor, k: int) -> Tensor:
-    basis = fourier.fourier_basis(W_E.shape[0])
-    return W_E @ torch.linalg.qr((basis[2 * k - 1 : 2 * k + 1] @ W_E).T).Q
-
-
 def _next_rows(W_E: Tensor, k: int) -> Tensor:
     rows = basis_of(len(W_E)).to(W_E.dtype)
     return _in_plane(W_E, torch.stack([rows[2 * k], rows[(2 * k + 1) % len(rows)]]) @ W_E)
@@ -73,10 +68,16 @@ def _symmetric(W_E: Tensor, k: int) -> Tensor:
 
 MISTAKES = [
     Mistake(
-        "basis not brought to the embedding's dtype",
-        _dtypes_mixed,
-        "The basis is in double precision and this embedding is not, so the product fails. A trained model's weights are "
-        "float32: bring both to one dtype first.",
+        "principal components",
+        lambda W_E, k: (W_E - W_E.mean(0)) @ _principal(W_E - W_E.mean(0)).T,
+        "These are the first two principal components, whatever k is. The plane asked for is the one that the cos k and sin k "
+        "components span.",
+    ),
+    Mistake(
+        "a slice that begins one too late",
+        lambda W_E, k: _in_plane(W_E, basis_of(len(W_E)).to(W_E.dtype)[2 * k : 2 * k + 2] @ W_E),
+        "Your plane is spanned by rows 2k and 2k + 1 of the basis: sin k and the next cosine. Row 0 is the constant, so cos k is "
+        "row 2k − 1.",
     ),
     Mistake(
         "raw dot products",
@@ -173,10 +174,10 @@ def test_circle(answer: Any) -> None:
         at = call(answer, W_E, k)
         expect_shape(at, (p, 2), what=f"circle(W_E, {k}) for W_E of shape ({p}, {d})")
         _expect_plane(at, W_E, k, f"for a random embedding of shape ({p}, {d}) and k = {k}")
-    W_E = noncontiguous(noise(11, 6, seed=3, dtype=torch.float32))
+    W_E = noncontiguous(noise(11, 6, seed=3))
     at = call(answer, W_E, 4)
-    expect_shape(at, (11, 2), what="circle(W_E, 4) for a float32 embedding")
-    _expect_plane(at, W_E, 4, "for a float32 embedding")
+    expect_shape(at, (11, 2), what="circle(W_E, 4) for an embedding with gaps in memory")
+    _expect_plane(at, W_E, 4, "for an embedding with gaps in memory")
 
 
 def _distances(points: Tensor) -> Tensor:

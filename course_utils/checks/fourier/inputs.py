@@ -44,9 +44,13 @@ def basis_of(p: int) -> Float[Tensor, "p p"]:
     return torch.stack([row / row.square().sum().sqrt() for row in rows])
 
 
-def random_basis(p: int, seed: int = 0) -> Float[Tensor, "p p"]:
-    """An orthonormal basis that has nothing to do with waves."""
-    return torch.linalg.qr(noise(p, p, seed=seed)).Q
+def random_basis(p: int, seed: int = 0, constant: bool = False) -> Float[Tensor, "p p"]:
+    """An orthonormal basis that has nothing to do with waves; with ``constant``, its first row is the constant."""
+    vectors = noise(p, p, seed=seed)
+    if constant:
+        vectors[:, 0] = 1
+    rows = torch.linalg.qr(vectors).Q.T
+    return torch.cat([rows[:1].abs(), rows[1:]]) if constant else rows.T
 
 
 def table(parts: Mapping[Indices, float], p: int) -> Float[Tensor, "p p"]:

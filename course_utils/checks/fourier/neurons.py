@@ -296,6 +296,7 @@ def test_neuron_frequencies(answer: Any) -> None:
         what = f"of neurons cos w(a) + sin w(b) + 2 with one frequency each (p = {p})"
         expect_shape(frequency, (len(single),), what="the frequencies", why="One for each neuron, the last axis.")
         expect_shape(share, (len(single),), what="the shares", why="One for each neuron, the last axis.")
+        expect_dtype(frequency, "int", what="the frequencies", why="Whole numbers.")
         expect_dtype(share, "float", what=f"the shares {what}")
         expect_finite(share, what=f"the shares {what}")
         expect_equal(frequency, torch.tensor(single), what=f"the frequencies {what}", why="Frequencies count from 1.")
@@ -316,9 +317,9 @@ def test_neuron_frequencies(answer: Any) -> None:
     expect_finite(share, what="the shares where one neuron is zero everywhere", why="A dead neuron has share 0.")
     expect_close(share[2], 0.0, what="the share of a dead neuron", why="It has no variance to explain.")
 
-    for p, n, dtype in ((5, 4, torch.float64), (13, 3, torch.float32)):
-        neurons = noncontiguous(noise(p, p, n, seed=p, dtype=dtype) + torch.linspace(0, 3, n).to(dtype))
-        frequency, share = call(answer, neurons, basis_of(p).to(dtype), returns=(Tensor, Tensor))
+    for p, n in ((5, 4), (13, 3)):
+        neurons = noncontiguous(noise(p, p, n, seed=p) + torch.linspace(0, 3, n))
+        frequency, share = call(answer, neurons, basis_of(p), returns=(Tensor, Tensor))
         wanted = _by_fft(neurons)
         expect_equal(
             frequency, wanted[0], what=f"the frequencies of random neurons with p = {p}", why="NumPy's FFT says so."
@@ -327,7 +328,7 @@ def test_neuron_frequencies(answer: Any) -> None:
             share, wanted[1], rtol=1e-3, what=f"the shares of random neurons with p = {p}", why="NumPy's FFT says so."
         )
 
-    neurons, basis = noise(7, 7, 3, seed=8), random_basis(7)
+    neurons, basis = noise(7, 7, 3, seed=8), random_basis(7, constant=True)
     frequency, share = call(answer, neurons, basis, returns=(Tensor, Tensor))
     # What is a wave for the wave basis has the same coefficients as this table for the random one.
     turned = torch.einsum(

@@ -153,11 +153,11 @@ def film(
         }],
         height=430, margin={"l": 52, "r": 16, "t": 84, "b": 96},
     )  # fmt: skip
-    for column, shares in (
+    for column, bars in (
         (1, [first for first, _, _ in frames.values()]),
         (3, [third for _, _, third in frames.values()]),
     ):
-        top = max(float(values.max()) for values in shares)
+        top = max(float(values.max()) for values in bars)
         fig.update_xaxes(title_text="frequency k", row=1, col=column)
         fig.update_yaxes(range=[0, 1.05 * top], tickformat=".0%", gridcolor=style.LINE, row=1, col=column)
     fig.update_xaxes(title_text="b", showgrid=False, constrain="domain", row=1, col=2)

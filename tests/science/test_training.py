@@ -246,7 +246,9 @@ def test_stablemax_is_a_probability_that_grows_like_a_line():
     logits = torch.tensor([[2.0, 0.0, -1.0]], dtype=torch.float64)
     # s = 3, 1, 1/2
     for label, share in enumerate((3 / 4.5, 1 / 4.5, 0.5 / 4.5)):
-        assert stablemax_loss(logits, torch.tensor([label])).item() == pytest.approx(-torch.tensor(share).log().item(), rel=1e-6)
+        assert stablemax_loss(logits, torch.tensor([label])).item() == pytest.approx(
+            -torch.tensor(share).log().item(), rel=1e-6
+        )
 
 
 def test_a_gradient_filter_is_part_of_what_identifies_a_run():

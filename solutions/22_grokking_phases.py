@@ -168,7 +168,7 @@ for step in steps:
         centred = logits - logits.mean((0, 1))
         power = torch.einsum("dab,abc->dc", waves, centred).square().sum(1)
         post = "blocks.0.mlp.hook_post"
-        neuron = network.run_with_cache(questions, names=post)[1][post][:, -1, 293].reshape(p, p)
+        neuron = network.run_with_cache(questions, names=post)[1][post][:, -1, 5].reshape(p, p)
         frames[step] = (spectra[-1]["W_E"], neuron, power.reshape(-1, 2).sum(1) / centred.square().sum())
 
 random_task = modular.ModularTask(operation="random")
@@ -329,7 +329,7 @@ figures.measures(
 
 # %%
 figures.film(
-    frames, ("W_E: share of each frequency", "neuron 293 over (a, b)", "logits: share of cos, sin w(a + b)"),
+    frames, ("W_E: share of each frequency", "neuron 5 over (a, b)", "logits: share of cos, sin w(a + b)"),
     "Noise, noise with a pattern in it, the pattern",
 ).show()
 

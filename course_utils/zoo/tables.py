@@ -109,6 +109,24 @@ def with_setting(steps: int, seed: int = 1, fraction: float = 0.3, **changes: An
 
 FAST = ENTRIES["modular-addition-fast"].recipe
 
+
+# What is compared as a way to grok sooner: changes to the fast setting. Chosen on seeds 100 and 101.
+METHODS: dict[str, dict[str, Any]] = {
+    "AdamW": {},
+    "slow gradients": {"gradient": SlowGradient(memory=0.9, amplify=1.0)},
+    "⊥Grad": {"gradient": OrthogonalGradient(), "weight_decay": 0.0},
+    "StableMax": {"problem": StablemaxTransformer},
+}
+
+
+def with_method(method: str, seed: int, steps: int = 600) -> Recipe:
+    """The fast setting, on this seed, by one of :data:`METHODS`."""
+    changes = dict(METHODS[method])
+    if "problem" in changes:
+        changes["problem"] = changes["problem"](ModularTask(split_seed=seed))
+    return replace(with_seed(FAST, seed), steps=steps, **changes)
+
+
 TABLES: dict[str, Table] = {
     "modular-addition-fast-seeds": Table(
         about="The fast setting over ten seeds, none of which was used to choose it.",
@@ -149,18 +167,8 @@ TABLES: dict[str, Table] = {
     "grokking-accelerated": Table(
         about="The fast setting on 20 seeds, and on five of them with a slow-gradient filter, with ⊥Grad and with StableMax.",
         recipes=(
-            *(replace(with_seed(FAST, seed), steps=600) for seed in range(20)),
-            *(
-                recipe
-                for seed in range(5)
-                for recipe in (
-                    replace(with_seed(FAST, seed), steps=600, gradient=SlowGradient(memory=0.9, amplify=1.0)),
-                    replace(with_seed(FAST, seed), steps=600, gradient=OrthogonalGradient(), weight_decay=0.0),
-                    replace(
-                        with_seed(FAST, seed), steps=600, problem=StablemaxTransformer(ModularTask(split_seed=seed))
-                    ),
-                )
-            ),
+            *(with_method("AdamW", seed) for seed in range(20)),
+            *(with_method(method, seed) for seed in range(5) for method in METHODS if method != "AdamW"),
         ),
         measure=measure_method,
     ),

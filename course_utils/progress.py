@@ -61,7 +61,7 @@ def mirror_accuracy(correct: Bool[Tensor, "p p"], train: Bool[Tensor, "p p"]) ->
         train: whether it is in the training set. All other questions are the test set.
 
     Returns:
-        Fractions; nan where there is no such test question.
+        Fractions; nan over no questions at all.
     """
     mirror = train.T
     return MirrorAccuracy(*(correct[~train & part].double().mean().item() for part in (mirror, ~mirror)))
@@ -136,7 +136,7 @@ def balance(A: Float[Tensor, "m k"], B: Float[Tensor, "k n"]) -> tuple[Float[Ten
 
 
 def exact_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Each example's cross-entropy in nats, right to the last digits however small it is, in the logits' own dtype.
+    """Each example's cross-entropy in nats, right to six digits however small or large, in the logits' own dtype.
 
     −log softmax of the right class c is log(1 + e^d) with d = logsumexp of the other logits − the logit of c. Computed
     so, a loss of 1e-20 is 1e-20 also in float32, where log-softmax gives 0 below 6e-8.

@@ -65,7 +65,7 @@ def measures(
         for name, values in lines.items():
             fig.add_scatter(
                 x=list(steps), y=_values(values), name=name, mode="lines+markers", marker={"size": 4},
-                line={"color": _colour(name, place), "width": 2}, row=row, col=1,
+                line={"color": _colour(name, place), "width": 2, "dash": "solid" if place < 6 else "dot"}, row=row, col=1,
                 legendgroup=panel, legendgrouptitle_text=panel,
             )  # fmt: skip
             place += 1

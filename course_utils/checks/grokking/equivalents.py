@@ -33,10 +33,10 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         "line 9: `(:, 0)` → `(:, -1)`": "There is one column: its first is its last.",
     },
     "test_initial_circularity": {
-        "line 11: `start, final = (start.double(), final.double())` dropped": "The check's tables are float64 already.",
-        "line 13: `final - (final * start).sum() / start.square().sum() * start` → "
+        "line 9: `start, final = (start.double(), final.double())` dropped": "The check's tables are float64 already.",
+        "line 11: `final - (final * start).sum() / start.square().sum() * start` → "
         "`(final * start).sum() / start.square().sum() * start - final`": "The negative spans the same plane.",
-        "line 16: `(basis @ start @ plane).square().sum` → `(basis @ start @ plane).square().mean`": (
+        "line 14: `(basis @ start @ plane).square().sum` → `(basis @ start @ plane).square().mean`": (
             "A common factor cancels when divided by the sum."
         ),
     },

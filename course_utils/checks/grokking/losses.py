@@ -240,6 +240,17 @@ def test_progress_losses(answer: Any) -> None:
         what=f"the excluded loss {what}",
         why="Without the waves only the means are left; it is their loss over the training questions.",
     )
+    p, sums = 5, (torch.arange(5)[:, None] + torch.arange(5)) % 5
+    sure = cosine_table([14.0], [1], p)
+    losses = call(answer, sure, [1], sums, questions(p, 0.5, seed=8), returns=(float, float))
+    tiny = sum(math.exp(14 * (math.cos(2 * math.pi * d / p) - 1)) for d in range(1, p))
+    expect_close(
+        losses[0],
+        math.log1p(tiny),
+        rtol=1e-3,
+        what="the restricted loss of logits 14 cos(2π(a + b − c)/5), which are sure of the right answer",
+        why="So small a loss has to be computed in float64: single precision rounds it.",
+    )
     for p, freqs, part in ((5, [2], 0.5), (11, [5, 1, 3], 0.3), (13, [4, 6], 0.7)):
         logits = noise(p, p, p, seed=p) + noise(p, seed=5) + noise(p, p, 1, seed=6) + cosine_table([2.0], freqs[:1], p)
         answers, train = answer_table(p, seed=7), questions(p, part, seed=8)

@@ -21,7 +21,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from course_utils import checkpoints
 from course_utils.errors import CourseError
+from course_utils.gradients import GradientFilter
 
 State = dict[str, Tensor]
 History = dict[str, list[float]]
@@ -52,6 +54,7 @@ class Recipe:
         warmup: over how many steps the learning rate rises linearly from 0.
         log_every: how many steps lie between two evaluations.
         snapshots: at which steps the weights are kept.
+        gradient: what is done to the gradients before each update (see :mod:`course_utils.gradients`); None leaves them.
         stop_when: ends the run early: ``(history) -> bool``, looked at after each evaluation. Not part of the hash
             unless named by ``stop_name``.
     """
@@ -65,13 +68,16 @@ class Recipe:
     warmup: int = 10
     log_every: int = 10
     snapshots: tuple[int, ...] = ()
+    gradient: GradientFilter | None = None
     stop_when: Callable[[History], bool] | None = field(default=None, compare=False)
     stop_name: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe in plain values, for cards and hashes."""
-        values = {k: v for k, v in asdict(self).items() if k not in ("problem", "stop_when")}
-        return {"problem": {"kind": type(self.problem).__name__, **asdict(self.problem)}, **values}
+        values = {k: v for k, v in asdict(self).items() if k not in ("problem", "gradient", "stop_when")}
+        if self.gradient is not None:
+            values["gradient"] = _named(self.gradient)
+        return {"problem": _named(self.problem), **values}
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change when anything that decides the weights or the history does.
@@ -80,6 +86,10 @@ class Recipe:
         """
         values = {k: v for k, v in self.as_dict().items() if k != "snapshots"}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _named(part: Any) -> dict[str, Any]:
+    return {"kind": type(part).__name__, **asdict(part)}
 
 
 @dataclass
@@ -107,13 +117,14 @@ def train(
     Args:
         recipe: what to train, and how.
         checkpoint: a file that holds weights, optimiser state, history and snapshots so far, rewritten (to a temporary
-            name, then renamed) every ``checkpoint_every`` steps. If it exists, the run resumes from it.
+            name, then renamed) every ``checkpoint_every`` steps; the one before it is kept as ``….previous``. If it
+            exists, the run resumes from it, or with a warning from the one before, should the file be damaged.
         progress: show a bar with the newest metrics and the time left.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         on_snapshot: called as each snapshot is taken.
 
     Raises:
-        CourseError: a checkpoint written by another recipe, or a loss that is not finite.
+        CourseError: a checkpoint written by another recipe, damaged checkpoints, or a loss that is not finite.
     """
     model = recipe.problem.make_model(recipe.seed).to(device)
     optimiser = torch.optim.AdamW(
@@ -121,9 +132,18 @@ def train(
     )
     history: History = {"step": []}
     snapshots: dict[int, State] = {}
+    memory: State = {}  # of the gradient filter
     first, spent = 0, 0.0
-    if checkpoint is not None and checkpoint.exists():
-        first, spent, history, snapshots = _resume(checkpoint, recipe, model, optimiser)
+    stored = checkpoints.read_newest(checkpoint) if checkpoint is not None else None
+    if stored is not None:
+        if stored["recipe"] != recipe.digest():
+            raise CourseError(
+                f"{checkpoint} belongs to another recipe. Delete it, or give this run another checkpoint file."
+            )
+        model.load_state_dict(stored["model"])
+        optimiser.load_state_dict(stored["optimiser"])
+        memory = {name: value.to(device) for name, value in stored["memory"].items()}
+        first, spent, history, snapshots = (stored[name] for name in ("step", "seconds", "history", "snapshots"))
 
     started = time.perf_counter()
     bar = tqdm(total=recipe.steps, initial=first, disable=not progress, unit="step", dynamic_ncols=True)
@@ -141,14 +161,24 @@ def train(
         if step == recipe.steps:
             break
         if checkpoint is not None and step > first and step % checkpoint_every == 0:
-            _save(checkpoint, recipe, model, optimiser, step, spent + time.perf_counter() - started, history, snapshots)
-        _update(recipe, model, optimiser, step)
+            content = {
+                "recipe": recipe.digest(),
+                "step": step,
+                "seconds": spent + time.perf_counter() - started,
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "memory": memory,
+                "history": history,
+                "snapshots": snapshots,
+            }
+            checkpoints.write(checkpoint, content)
+        _update(recipe, model, optimiser, memory, step)
         bar.update()
     bar.close()
     return Run(recipe, model, history, snapshots, spent + time.perf_counter() - started)
 
 
-def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, memory: State, step: int) -> None:
     for group in optimiser.param_groups:
         group["lr"] = recipe.lr * min(1.0, (step + 1) / max(1, recipe.warmup))
     optimiser.zero_grad(set_to_none=True)
@@ -156,6 +186,8 @@ def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, 
     if not torch.isfinite(loss):
         raise CourseError(f"The loss is {loss.item()} at step {step}: the run diverged. Lower lr, or weight_decay.")
     loss.backward()
+    if recipe.gradient is not None:
+        recipe.gradient.apply(model, memory)
     optimiser.step()
 
 
@@ -170,32 +202,6 @@ def _record(history: History, step: int, problem: Problem, model: nn.Module) -> 
 
 def _copy(state: State) -> State:
     return {name: value.detach().cpu().clone() for name, value in state.items()}
-
-
-def _save(path: Path, recipe: Recipe, model: nn.Module, optimiser: Any, step: int, *rest: Any) -> None:
-    seconds, history, snapshots = rest
-    content = {
-        "recipe": recipe.digest(),
-        "step": step,
-        "seconds": seconds,
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "history": history,
-        "snapshots": snapshots,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    torch.save(content, temporary)
-    temporary.replace(path)
-
-
-def _resume(path: Path, recipe: Recipe, model: nn.Module, optimiser: Any) -> tuple[int, float, History, dict]:
-    content = torch.load(path, weights_only=True)
-    if content["recipe"] != recipe.digest():
-        raise CourseError(f"{path} belongs to another recipe. Delete it, or give this run another checkpoint file.")
-    model.load_state_dict(content["model"])
-    optimiser.load_state_dict(content["optimiser"])
-    return content["step"], content["seconds"], content["history"], content["snapshots"]
 
 
 def first_step(history: History, metric: str, test: Callable[[float], bool], sustained: int = 0) -> int | None:

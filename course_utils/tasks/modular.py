@@ -15,7 +15,17 @@ from torch import Tensor
 
 from course_utils.errors import CourseError
 
-OPERATIONS = {"add": lambda a, b, p: (a + b) % p, "subtract": lambda a, b, p: (a - b) % p}
+
+def _random_answers(a: Tensor, b: Tensor, p: int) -> Tensor:
+    """A table without any rule, the same each time: what is left of a task when only memory can solve it."""
+    return torch.randint(p, (p, p), generator=torch.Generator().manual_seed(p))[a, b]
+
+
+OPERATIONS = {
+    "add": lambda a, b, p: (a + b) % p,
+    "subtract": lambda a, b, p: (a - b) % p,
+    "random": _random_answers,
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class ModularTask:
     Attributes:
         p: the modulus; the numbers are 0 … p − 1. A prime keeps all frequencies alike.
         fraction: the share of all p² pairs in the training set.
-        operation: ``"add"`` or ``"subtract"``.
+        operation: ``"add"``, ``"subtract"`` or ``"random"`` (answers drawn once and for all, without a rule).
         split_seed: which pairs are drawn.
     """
 

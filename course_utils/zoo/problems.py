@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_utils.gradients import stablemax_loss
 from course_utils.models import MLP, MLPConfig, Transformer, TransformerConfig
 from course_utils.models.modular_shortcut import answer_logits
 from course_utils.tasks import modular
@@ -65,6 +66,24 @@ class ModularTransformer:
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         return _split_metrics(self, model)
+
+
+@dataclass(frozen=True)
+class StablemaxTransformer(ModularTransformer):
+    """The same network trained with :func:`~course_utils.gradients.stablemax_loss`; evaluated by cross-entropy."""
+
+    def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
+        pairs, answers = _split(self.task)["train"]
+        return stablemax_loss(self.logits(model, pairs), answers)
+
+
+@dataclass(frozen=True)
+class Float32Transformer(ModularTransformer):
+    """The same network with its training loss computed in float32, as most code does."""
+
+    def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
+        pairs, answers = _split(self.task)["train"]
+        return F.cross_entropy(self.logits(model, pairs), answers)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from course_utils.errors import CourseError
+from course_utils.gradients import OrthogonalGradient, SlowGradient, stablemax_loss
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, Run, first_step, sweep, train
 from course_utils.zoo.problems import ModularMLP, ModularTransformer, _split, cross_entropy
@@ -17,6 +23,9 @@ SMALL = Recipe(
     ModularTransformer(ModularTask(p=7, fraction=0.5), d_model=8, n_heads=2, d_mlp=16),
     steps=30, lr=1e-2, log_every=5, snapshots=(0, 7, 20, 30),
 )  # fmt: skip
+
+
+FILTERED = replace(SMALL, gradient=SlowGradient())
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +64,68 @@ def test_an_interrupted_run_resumes_to_the_bit(tmp_path):
     assert resumed.snapshots.keys() == whole.snapshots.keys() == {0, 7, 20, 30}
     for step, state in whole.snapshots.items():
         assert all(torch.equal(state[name], resumed.snapshots[step][name]) for name in state)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from course_utils.training import train
+from tests.science.test_training import FILTERED
+
+def end(step, state):
+    if step == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(FILTERED, checkpoint=Path(sys.argv[1]), checkpoint_every=6, on_snapshot=end)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_a_run_that_was_killed_resumes_to_the_bit(tmp_path):
+    checkpoint = tmp_path / "run.checkpoint"
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", KILLED, str(checkpoint)]
+    killed = subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert same(train(FILTERED, checkpoint=checkpoint), train(FILTERED))
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """A run's two newest checkpoints."""
+    checkpoint = tmp_path / "run.checkpoint"
+    train(SMALL, checkpoint=checkpoint, checkpoint_every=6)
+    return checkpoint, checkpoint.with_name("run.checkpoint.previous")
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(interrupted):
+    checkpoint, _ = interrupted
+    damage(checkpoint)
+    with pytest.warns(UserWarning, match="damaged; the run goes on from the checkpoint before it"):
+        resumed = train(SMALL, checkpoint=checkpoint)
+    assert same(resumed, train(SMALL))
+
+
+def test_a_cut_off_checkpoint_is_noticed(interrupted):
+    checkpoint, _ = interrupted
+    checkpoint.write_bytes(checkpoint.read_bytes()[:40])
+    with pytest.warns(UserWarning, match="damaged"):
+        assert same(train(SMALL, checkpoint=checkpoint), train(SMALL))
+
+
+def test_two_damaged_checkpoints_are_an_error_with_a_way_out(interrupted):
+    for path in interrupted:
+        damage(path)
+    with pytest.raises(CourseError, match="Delete it to start again"):
+        train(SMALL, checkpoint=interrupted[0])
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
@@ -133,3 +204,52 @@ def test_the_perceptrons_look_up_equals_its_forward_pass():
     model = problem.make_model(0)
     pairs, _ = _split(problem.task)["train"]
     torch.testing.assert_close(problem.logits(model, pairs), model(modular.two_hot(pairs, 7).float()))
+
+
+def gradients_after(filter_, steps: int = 1) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
+    """Weights, their gradients, and the gradients after the filter has seen the same gradients ``steps`` times."""
+    model, memory = SMALL.problem.make_model(0), {}
+    for _ in range(steps):
+        model.zero_grad()
+        SMALL.problem.loss(model, 0, 0).backward()
+        before = [weight.grad.clone() for weight in model.parameters()]
+        filter_.apply(model, memory)
+    return list(model.parameters()), before, [weight.grad for weight in model.parameters()]
+
+
+def test_the_slow_filter_multiplies_a_gradient_that_stays():
+    for steps in (1, 5):
+        _, before, after = gradients_after(SlowGradient(amplify=3.0), steps)
+        for one, other in zip(before, after, strict=True):
+            torch.testing.assert_close(other, 4 * one)
+
+
+def test_the_slow_filter_hardly_feels_a_gradient_that_changes():
+    weight = torch.nn.Linear(1, 1, bias=False)
+    memory: dict[str, torch.Tensor] = {}
+    filter_ = SlowGradient(memory=0.9, amplify=1.0)
+    for value in (1.0, -1.0):
+        weight.weight.grad = torch.full((1, 1), value)
+        filter_.apply(weight, memory)
+    assert weight.weight.grad.item() == pytest.approx(-1 + (0.9 * 1 - 0.1))
+
+
+def test_the_orthogonal_filter_removes_the_direction_of_the_weights_and_keeps_the_length():
+    for weight, before, after in zip(*gradients_after(OrthogonalGradient()), strict=True):
+        if not before.any():
+            continue
+        assert abs((weight * after).sum()) < 1e-5 * weight.norm() * after.norm()
+        torch.testing.assert_close(after.norm(), before.norm())
+
+
+def test_stablemax_is_a_probability_that_grows_like_a_line():
+    logits = torch.tensor([[2.0, 0.0, -1.0]], dtype=torch.float64)
+    # s = 3, 1, 1/2
+    for label, share in enumerate((3 / 4.5, 1 / 4.5, 0.5 / 4.5)):
+        assert stablemax_loss(logits, torch.tensor([label])).item() == pytest.approx(
+            -torch.tensor(share).log().item(), rel=1e-6
+        )
+
+
+def test_a_gradient_filter_is_part_of_what_identifies_a_run():
+    assert len({SMALL.digest(), FILTERED.digest(), replace(SMALL, gradient=SlowGradient(0.9)).digest()}) == 3

@@ -184,4 +184,6 @@ def test_cosine_logits(answer: Any) -> None:
         )
     given = noncontiguous(torch.tensor([2.0, -1.0, 0.25], dtype=torch.float64))
     logits = call(answer, given, [6, 2, 3], 13)
-    expect_close(logits, cosine_table([2, -1, 0.25], [6, 2, 3], 13), atol=1e-3, what="the logits for alphas with gaps in memory")
+    expect_close(
+        logits, cosine_table([2, -1, 0.25], [6, 2, 3], 13), atol=1e-3, what="the logits for alphas with gaps in memory"
+    )

@@ -1,0 +1,179 @@
+"""Figures about what happens inside a network while it groks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from course_utils.plots import style
+
+Series = Sequence[float] | Float[Tensor, "n"]
+COLOURS = {
+    "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
+}  # fmt: skip
+
+
+def _values(series: Series) -> list[float]:
+    return series.tolist() if isinstance(series, Tensor) else list(series)
+
+
+def _colour(name: str, place: int) -> str:
+    return next((colour for word, colour in COLOURS.items() if name.startswith(word)), style.SEQUENCE[place % 6])
+
+
+def curves(
+    x: Series,
+    lines: Mapping[str, Series],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    logarithmic: bool = False,
+    marks: Mapping[str, float] | None = None,
+) -> go.Figure:
+    """Several quantities over one, with vertical lines at marked places."""
+    fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
+    for i, (name, values) in enumerate(lines.items()):
+        fig.add_scatter(
+            x=_values(x), y=_values(values), name=name, mode="lines+markers",
+            line={"color": _colour(name, i), "width": 2}, marker={"size": 5},
+        )  # fmt: skip
+    if logarithmic:
+        fig.update_yaxes(**style.logarithmic())
+    _mark(fig, marks or {})
+    return fig
+
+
+def measures(
+    steps: Sequence[int], panels: Mapping[str, Mapping[str, Series]], title: str, phases: Mapping[str, float]
+) -> go.Figure:
+    """Panels of measures over training above each other, on one axis of steps; phases end at the vertical lines.
+
+    A panel whose name begins with "loss" gets a logarithmic axis.
+    """
+    fig = style.figure(title, f"Panels over training steps: {', '.join(panels)}. {title}.")
+    layout = fig.layout.to_plotly_json()
+    fig = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.05)
+    fig.update_layout(layout)
+    place = 0
+    for row, (panel, lines) in enumerate(panels.items(), start=1):
+        for name, values in lines.items():
+            fig.add_scatter(
+                x=list(steps), y=_values(values), name=name, mode="lines+markers", marker={"size": 4},
+                line={"color": _colour(name, place), "width": 2, "dash": "solid" if place < 6 else "dot"}, row=row, col=1,
+                legendgroup=panel, legendgrouptitle_text=panel,
+            )  # fmt: skip
+            place += 1
+        fig.update_yaxes(title_text=panel, row=row, col=1)
+        if panel.startswith("loss"):
+            fig.update_yaxes(**style.logarithmic(), row=row, col=1)
+    fig.update_xaxes(title_text="step", row=len(panels), col=1)
+    axis = {"gridcolor": style.LINE, "linecolor": style.TEXT, "zeroline": False, "showline": True}
+    fig.update_xaxes(**axis)
+    fig.update_yaxes(**axis)
+    _mark(fig, phases)
+    fig.update_layout(height=190 * len(panels) + 120, legend={"groupclick": "toggleitem", "tracegroupgap": 40})
+    return fig
+
+
+def _mark(fig: go.Figure, marks: Mapping[str, float]) -> None:
+    for name, at in marks.items():
+        fig.add_vline(at, line={"dash": "dot", "color": style.GREY, "width": 1.5})
+        fig.add_annotation(
+            x=at, y=1.0, yref="paper", yanchor="bottom", xanchor="center", showarrow=False,
+            text=name, font={"size": 11, "color": style.TEXT},
+        )  # fmt: skip
+
+
+def power_law(x: Series, y: Series, fit: tuple[float, float], title: str, x_title: str, y_title: str) -> go.Figure:
+    """Measured points and the fitted line y = c·xⁿ on two logarithmic axes; ``fit`` is (n, c)."""
+    exponent, factor = fit
+    fig = style.figure(title, f"Points of {y_title} over {x_title} near a straight line. {title}.", x_title, y_title)
+    ends = [min(_values(x)), max(_values(x))]
+    fig.add_scatter(x=_values(x), y=_values(y), mode="markers", name="runs", marker={"size": 9, "color": style.BLUE})
+    fig.add_scatter(
+        x=ends, y=[factor * end**exponent for end in ends], mode="lines", name=f"slope {exponent:.2f}",
+        line={"color": style.GREY, "dash": "dash"},
+    )  # fmt: skip
+    fig.update_xaxes(type="log", tickvals=_round_numbers(ends[0], ends[1]))
+    fig.update_yaxes(type="log", tickvals=_round_numbers(min(_values(y)), max(_values(y))))
+    return fig
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from just under ``low`` to just over ``high``."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [m * 10.0**e for e in exponents for m in (1, 2, 5) if 0.5 * low <= m * 10.0**e <= 2 * high]
+
+
+def film(
+    frames: Mapping[int, tuple[Float[Tensor, "freq"], Float[Tensor, "p p"], Float[Tensor, "freq"]]],
+    names: tuple[str, str, str],
+    title: str,
+) -> go.Figure:
+    """Moments of training behind a slider: a spectrum, a table over (a, b), and another spectrum.
+
+    Args:
+        frames: by step: shares of each frequency, a table, shares of each frequency.
+        names: what the three panels show.
+        title: the finding.
+    """
+    fig = style.figure(title, f"A slider over training steps, with three panels: {', '.join(names)}.")
+    layout = fig.layout.to_plotly_json()
+    fig = make_subplots(1, 3, subplot_titles=list(names), horizontal_spacing=0.08)
+    fig.update_layout(layout)
+    per_frame = 3
+    for i, (first, table, second) in enumerate(frames.values()):
+        for column, shares in ((1, first), (3, second)):
+            fig.add_bar(
+                x=list(range(1, len(shares) + 1)), y=[round(v, 5) for v in shares.tolist()], marker_color=style.BLUE,
+                visible=i == 0, showlegend=False, row=1, col=column,
+            )  # fmt: skip
+        heat = style.image(table, colorbar=False)
+        heat.update(visible=i == 0)
+        fig.add_trace(heat, 1, 2)
+    total = per_frame * len(frames)
+    steps = [
+        {
+            "label": f"{step:,}",
+            "method": "update",
+            "args": [{"visible": [per_frame * i <= j < per_frame * (i + 1) for j in range(total)]}],
+        }
+        for i, step in enumerate(frames)
+    ]
+    fig.update_layout(
+        sliders=[{
+            "steps": steps, "currentvalue": {"prefix": "step ", "font": {"color": style.TEXT}},
+            "pad": {"t": 46}, "font": {"color": style.TEXT, "size": 10},
+        }],
+        height=430, margin={"l": 52, "r": 16, "t": 84, "b": 96},
+    )  # fmt: skip
+    for column, bars in (
+        (1, [first for first, _, _ in frames.values()]),
+        (3, [third for _, _, third in frames.values()]),
+    ):
+        top = max(float(values.max()) for values in bars)
+        fig.update_xaxes(title_text="frequency k", row=1, col=column)
+        fig.update_yaxes(range=[0, 1.05 * top], tickformat=".0%", gridcolor=style.LINE, row=1, col=column)
+    fig.update_xaxes(title_text="b", showgrid=False, constrain="domain", row=1, col=2)
+    fig.update_yaxes(
+        title_text="a", showgrid=False, autorange="reversed", scaleanchor="x2", constrain="domain", row=1, col=2
+    )
+    fig.update_annotations(font={"size": 12, "color": style.TEXT})
+    return fig
+
+
+def histogram(
+    values: Sequence[int], title: str, x_title: str, y_title: str, expected: float | None = None
+) -> go.Figure:
+    """How often each whole number occurs, with a dotted line at the number expected by chance."""
+    fig = style.figure(title, f"Bars of how often each {x_title} occurs. {title}.", x_title, y_title, height=300)
+    fig.add_bar(x=list(range(1, 57)), y=[values.count(k) for k in range(1, 57)], marker_color=style.BLUE)
+    if expected is not None:
+        fig.add_hline(expected, line={"dash": "dot", "color": style.RED, "width": 1.5})
+    return fig

@@ -23,7 +23,7 @@ def _values(series: Series) -> list[float]:
 
 
 def _colour(name: str, place: int) -> str:
-    return next((colour for word, colour in COLOURS.items() if name.startswith(word)), style.SEQUENCE[place % 6])
+    return COLOURS.get(name, style.SEQUENCE[place % 6])
 
 
 def curves(
@@ -65,7 +65,7 @@ def measures(
         for name, values in lines.items():
             fig.add_scatter(
                 x=list(steps), y=_values(values), name=name, mode="lines+markers", marker={"size": 4},
-                line={"color": _colour(name, place), "width": 2, "dash": "solid" if place < 6 else "dot"}, row=row, col=1,
+                line={"color": _colour(name, place), "width": 2, "dash": "dot" if row == len(panels) else "solid"}, row=row, col=1,
                 legendgroup=panel, legendgrouptitle_text=panel,
             )  # fmt: skip
             place += 1

@@ -933,7 +933,7 @@ for method, label in names.items():
     print(f"{label:>15}: first reached on {len(first)} of {len(rows)} seeds, kept on {len(kept)} of {len(rows)}: {median}")
 
 # %% [markdown]
-# In this table nothing beats a tuned AdamW. The slow-gradient filter does as well, no better. (One reading: it raises the effect of
+# In this table nothing beats a tuned AdamW. The slow-gradient filter gets there as surely, and no sooner. (One reading: it raises the effect of
 # the learning rate on what is steady, and a learning rate of 0.01 has done that already.) StableMax takes longer and does not
 # always get there. ⊥Grad, without decay, does not get there in 600 steps, though the last lines below show that its W_L has found
 # frequencies: a circuit without cleanup.

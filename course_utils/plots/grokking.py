@@ -62,10 +62,11 @@ def measures(
     fig.update_layout(layout)
     place = 0
     for row, (panel, lines) in enumerate(panels.items(), start=1):
+        dash = "dot" if row == len(panels) else "solid"  # colours repeat below
         for name, values in lines.items():
             fig.add_scatter(
                 x=list(steps), y=_values(values), name=name, mode="lines+markers", marker={"size": 4},
-                line={"color": _colour(name, place), "width": 2, "dash": "dot" if row == len(panels) else "solid"}, row=row, col=1,
+                line={"color": _colour(name, place), "width": 2, "dash": dash}, row=row, col=1,
                 legendgroup=panel, legendgrouptitle_text=panel,
             )  # fmt: skip
             place += 1

@@ -686,7 +686,7 @@ show("grokking-by-fraction", "fraction")
 # <details><summary>An answer</summary>
 #
 # With 95 % of the questions there is hardly a gap: the network knows the test set some forty steps after the training set. The
-# circuit still comes suddenly (a phase change), but memorising so much takes as long as finding the rule, so there is no time in
+# circuit still comes suddenly (a phase change), but memorising so much takes nearly as long as finding the rule, so there is no time in
 # which the network has memorised and not yet understood. Grokking is a phase change that was *overtaken* by memorising. With 10 % and 15 % of the
 # data nothing came within the steps given. Whether it would come later, or whether with so little data memorising is the cheaper
 # solution, is the subject of chapter 24.
@@ -959,7 +959,7 @@ checks.grokking.test_slow_gradient(slow_gradient)
 # AdamW with its learning rate and decay tuned. Here all methods start from the fast setting and have 600 steps. *StableMax* is a
 # softmax that is not rounded; *⊥Grad* removes the part of each gradient that points along the weights (both
 # [Prieto et al. 2025](https://arxiv.org/abs/2501.04697); ⊥Grad is meant for training without decay). A few settings of each were tried on
-# two other seeds; these are the best of them.
+# one or two other seeds; these are the best of them.
 
 # %%
 slow_gradient = checks.yours_or(slow_gradient, progress.slow_gradient)

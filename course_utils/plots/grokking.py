@@ -34,9 +34,8 @@ def curves(
     y_title: str,
     *,
     logarithmic: bool = False,
-    marks: Mapping[str, float] | None = None,
 ) -> go.Figure:
-    """Several quantities over one, with vertical lines at marked places."""
+    """Several quantities over one."""
     fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
     for i, (name, values) in enumerate(lines.items()):
         fig.add_scatter(
@@ -45,7 +44,6 @@ def curves(
         )  # fmt: skip
     if logarithmic:
         fig.update_yaxes(**style.logarithmic())
-    _mark(fig, marks or {})
     return fig
 
 

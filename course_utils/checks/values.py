@@ -58,10 +58,12 @@ def doubled(value: Any) -> Any:
 
 
 def unchanged(now: Any, before: Any) -> bool:
-    """Is an input still bit by bit what it was before the call?"""
+    """Is an input still bit by bit what it was before the call, a module without new hooks on it?"""
     if isinstance(before, nn.Module):
         new, old = now.state_dict(), before.state_dict()
-        return new.keys() == old.keys() and all(unchanged(new[k], old[k]) for k in old)
+        return (
+            new.keys() == old.keys() and all(unchanged(new[k], old[k]) for k in old) and _hooks(now) == _hooks(before)
+        )
     if isinstance(before, Tensor):
         if not isinstance(now, Tensor) or now.shape != before.shape or now.dtype != before.dtype:
             return False
@@ -188,6 +190,14 @@ def _rebuilt(value: Any, change: Any) -> Any:
     if type(value) is dict:
         return {k: change(v) for k, v in value.items()}
     return value
+
+
+def _hooks(module: nn.Module) -> list[tuple[int, int, int]]:
+    """How many hooks hang on each part of a module: PyTorch's own, and those of the course's hook points."""
+    return [
+        (len(part._forward_pre_hooks), len(part._forward_hooks), len(getattr(part, "functions", ())))
+        for part in module.modules()
+    ]
 
 
 def _is_number(value: Any) -> bool:

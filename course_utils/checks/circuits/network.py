@@ -26,16 +26,15 @@ from course_utils.checks.framework import (
 Block = Callable[[Tensor, list[tuple[Tensor, ...]], tuple[Tensor, Tensor] | None], Tensor]
 
 
-def _one_head(
-    x: Tensor, W_Q: Tensor, W_K: Tensor, W_V: Tensor, W_O: Tensor, causal: bool = True, scaled: bool = True
-) -> Tensor:
+def _one_head(x: Tensor, head: tuple[Tensor, ...], causal: bool = True, scaled: bool = True) -> Tensor:
+    W_Q, W_K, W_V, W_O = head
     scores = (x @ W_Q) @ (x @ W_K).T / (W_Q.shape[1] ** 0.5 if scaled else 1.0)
     future = torch.ones_like(scores, dtype=torch.bool).triu(1) & causal
     return scores.masked_fill(future, -torch.inf).softmax(-1) @ x @ W_V @ W_O
 
 
 def _attended(x: Tensor, heads: list[tuple[Tensor, ...]], causal: bool = True, scaled: bool = True) -> Tensor:
-    return torch.stack([_one_head(x, *head, causal=causal, scaled=scaled) for head in heads]).sum(0)
+    return torch.stack([_one_head(x, head, causal, scaled) for head in heads]).sum(0)
 
 
 def _mlp(x: Tensor, mlp: tuple[Tensor, Tensor] | None, activation: Callable[[Tensor], Tensor] = torch.relu) -> Tensor:
@@ -90,7 +89,7 @@ _right = _network()
 
 def _heads_in_sequence(x: Tensor, heads: Any, mlp: Any) -> Tensor:
     for head in heads:
-        x = x + _one_head(x, *head)
+        x = x + _one_head(x, head)
     return x + _mlp(x, mlp)
 
 
@@ -101,7 +100,7 @@ def _mlp_first(x: Tensor, heads: Any, mlp: Any) -> Tensor:
 
 def _mlp_after_each_head(x: Tensor, heads: Any, mlp: Any) -> Tensor:
     for head in heads:
-        x = x + _one_head(x, *head)
+        x = x + _one_head(x, head)
         x = x + _mlp(x, mlp)
     return x
 

@@ -38,7 +38,7 @@ class RepeatTask:
 
     vocab: int = 64
     length: int = 32
-    copy: tuple[int, int] = (4, 10)
+    copy: tuple[int, int] = (3, 10)
     copies: int = 1
     gap: tuple[int, int] | None = None
     filling: str = "distinct"

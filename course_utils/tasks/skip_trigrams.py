@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -96,3 +96,23 @@ def phrases(task: PhraseTask, n: int, seed: int) -> Questions:
 def noun(task: PhraseTask, verb: Int[Tensor, "*n"], preposition: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
     """The number of the noun that completes verb and preposition."""
     return (verb + torch.tensor(task.offsets)[preposition]) % task.verbs
+
+
+def confusion(
+    logits: Float[Tensor, "batch vocab"], drawn: Questions, task: PhraseTask
+) -> Float[Tensor, "asked preposition"]:
+    """What probability do nouns get that go with the phrase's verb, and with which preposition?
+
+    Row: the preposition of the phrase. Column: the preposition that the verb's noun would go with. The diagonal is
+    right; everything off it is a noun of the same verb and another preposition: "keep in bay". Means over phrases.
+    """
+    probabilities = logits.softmax(-1)
+    verb = drawn.tokens[drawn.tokens < task.verbs]
+    asked = drawn.tokens[:, -1] - 2 * task.verbs
+    rows = []
+    for preposition in range(len(task.offsets)):
+        nouns = task.verbs + torch.stack(
+            [noun(task, verb, torch.full_like(verb, q)) for q in range(len(task.offsets))], 1
+        )
+        rows.append(probabilities.gather(1, nouns)[asked == preposition].mean(0))
+    return torch.stack(rows)

@@ -4,7 +4,8 @@
 ``card(name)`` its recipe, metrics, time and file hashes. ``rebuild`` trains it again; ``verify`` recomputes the card.
 """
 
-from course_utils.zoo.recipes import ENTRIES, Entry, neuron_logit_map
+from course_utils.zoo.entry import Entry
+from course_utils.zoo.recipes import ENTRIES, neuron_logit_map
 from course_utils.zoo.store import card, entry, history, load, names, snapshot_steps, table
 from course_utils.zoo.tables import TABLES, make_table
 from course_utils.zoo.workshop import rebuild, verify

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from course_utils import fourier
 from course_utils.models import MLP, Transformer
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe
+from course_utils.zoo.entry import Entry, Metrics
 from course_utils.zoo.problems import ModularMLP, ModularTransformer
-
-Metrics = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One model of the zoo.
-
-    Attributes:
-        about: one sentence for the card.
-        recipe: how it is trained.
-        measure: what the card reports of the finished weights, recomputed by ``course verify``.
-        gates: what the metrics must satisfy for the weights to be shipped: sentences about what fails.
-    """
-
-    about: str
-    recipe: Recipe
-    measure: Callable[[Recipe, nn.Module], Metrics]
-    gates: Callable[[Metrics], list[str]]
+from course_utils.zoo.sequence_recipes import SEQUENCE_ENTRIES
 
 
 def neuron_logit_map(model: Transformer | MLP) -> torch.Tensor:
@@ -106,4 +87,5 @@ ENTRIES: dict[str, Entry] = {
         measure=measure_modular,
         gates=grokked(1e-2, accuracy=0.999, frequencies=(0, 56)),
     ),
+    **SEQUENCE_ENTRIES,
 }

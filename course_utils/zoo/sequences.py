@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from course_utils import heads
 from course_utils.models import Transformer, TransformerConfig
 from course_utils.tasks import repeats, skip_trigrams
 from course_utils.tasks.repeats import Repeats, RepeatTask
@@ -34,7 +36,7 @@ def copied_losses(
 
 
 @lru_cache(maxsize=32)
-def _test_set(task: RepeatTask, n: int = 512) -> Repeats:
+def _test_set(task: RepeatTask, n: int = 256) -> Repeats:
     return repeats.draw(task, n, TEST_SEED)
 
 
@@ -49,6 +51,7 @@ class RepeatProblem:
 
     Attributes:
         n_train: None draws new sequences at each step; a number draws that many once and takes batches out of them.
+        data_seed: which training sequences, where their number is given.
     """
 
     task: RepeatTask = field(default_factory=RepeatTask)
@@ -58,6 +61,7 @@ class RepeatProblem:
     d_head: int = 64
     batch: int = 64
     n_train: int | None = None
+    data_seed: int = 0
 
     def config(self) -> TransformerConfig:
         return TransformerConfig(
@@ -65,14 +69,14 @@ class RepeatProblem:
             n_heads=self.n_heads, d_head=self.d_head, n_layers=self.n_layers,
         )  # fmt: skip
 
-    def make_model(self, seed: int) -> nn.Module:
+    def make_model(self, seed: int) -> Transformer:
         return Transformer(self.config(), seed)
 
     def drawn(self, step: int, seed: int) -> Repeats:
         """The batch of this step."""
         if self.n_train is None:
             return repeats.draw(self.task, self.batch, _batch_seed(step, seed))
-        everything = _training_set(self.task, self.n_train, seed)
+        everything = _training_set(self.task, self.n_train, self.data_seed)
         g = torch.Generator().manual_seed(_batch_seed(step, seed))
         rows = torch.randperm(self.n_train, generator=g)[: self.batch]
         return Repeats(everything.tokens[rows], everything.source[rows])
@@ -81,9 +85,49 @@ class RepeatProblem:
         drawn = self.drawn(step, seed)
         return copied_losses(model(drawn.tokens), drawn)[0].mean()
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        losses, right = copied_losses(model(_test_set(self.task).tokens), _test_set(self.task))
-        return {"test_loss": losses.mean().item(), "test_accuracy": right.double().mean().item()}
+    def evaluate(self, model: Any) -> dict[str, float]:
+        """Loss and accuracy where the next token can be known, and the best head of each kind."""
+        drawn = _test_set(self.task)
+        metrics: dict[str, float] = {}
+        if self.n_train is not None:
+            seen = _training_set(self.task, self.n_train, self.data_seed)
+            metrics |= _named("train", *copied_losses(model(seen.tokens), seen))
+        logits, cache = model.run_with_cache(drawn.tokens, names=lambda name: name.endswith("hook_pattern"))
+        targets = torch.where(drawn.source >= 0, drawn.source + 1, -1)
+        scores = [heads.head_scores(pattern, targets) for pattern in cache.values()]
+        return {
+            **metrics,
+            **_named("test", *copied_losses(logits, drawn)),
+            "previous": max(score.previous.max().item() for score in scores),
+            "prefix": max(score.prefix.max().item() for score in scores),
+        }
+
+
+def _named(part: str, losses: Tensor, right: Tensor) -> dict[str, float]:
+    return {f"{part}_loss": losses.mean().item(), f"{part}_accuracy": right.double().mean().item()}
+
+
+class SmearedTransformer(Transformer):
+    """A transformer whose keys have looked one place back, each head by its own learnt amount (a sigmoid of ``gate``)."""
+
+    def __init__(self, cfg: TransformerConfig, seed: int = 0) -> None:
+        super().__init__(cfg, seed)
+        self.gate = nn.Parameter(torch.zeros(cfg.n_layers, cfg.n_heads))
+        for layer in range(cfg.n_layers):
+            self.hook_points[f"blocks.{layer}.attn.hook_k"].functions.append(partial(self._smear, layer))
+
+    def _smear(self, layer: int, k: Tensor, hook: object) -> Tensor:
+        return heads.smear_keys(k, self.gate[layer].sigmoid())
+
+
+@dataclass(frozen=True)
+class SmearedRepeatProblem(RepeatProblem):
+    """The same task for a network with smeared keys."""
+
+    n_layers: int = 1
+
+    def make_model(self, seed: int) -> SmearedTransformer:
+        return SmearedTransformer(self.config(), seed)
 
 
 @lru_cache(maxsize=32)
@@ -108,12 +152,14 @@ class TrigramProblem:
     n_heads: int = 1
     d_head: int = 32
     batch: int = 64
+    init_scale: float = 1.0
 
     def make_model(self, seed: int) -> Transformer:
         length = self.task.length + 2 if isinstance(self.task, LargestTask) else self.task.length
         config = TransformerConfig(
             d_vocab=self.task.vocab, n_ctx=length, d_model=self.d_model,
             n_heads=self.n_heads, d_head=self.d_head, n_layers=self.n_layers,
+            init_scale=self.init_scale,
         )  # fmt: skip
         return Transformer(config, seed)
 
@@ -121,10 +167,13 @@ class TrigramProblem:
         drawn = questions(self.task, self.batch, _batch_seed(step, seed))
         return F.cross_entropy(model(drawn.tokens)[:, -1], drawn.answers)
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
+        """Loss and accuracy of the answers, and for :class:`LargestTask` the loss of each answer (``loss_10`` …)."""
         drawn = _test_questions(self.task)
         logits = model(drawn.tokens)[:, -1]
-        return {
-            "test_loss": F.cross_entropy(logits, drawn.answers).item(),
-            "test_accuracy": (logits.argmax(-1) == drawn.answers).double().mean().item(),
-        }
+        losses = F.cross_entropy(logits, drawn.answers, reduction="none")
+        metrics = _named("test", losses, logits.argmax(-1) == drawn.answers)
+        if isinstance(self.task, LargestTask):  # each answer has its own story
+            answers = drawn.answers.unique().tolist()
+            metrics |= {f"loss_{answer}": losses[drawn.answers == answer].mean().item() for answer in answers}
+        return metrics

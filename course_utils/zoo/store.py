@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.training import History
-from course_utils.zoo.recipes import ENTRIES, Entry
+from course_utils.zoo.entry import Entry
+from course_utils.zoo.recipes import ENTRIES
 
 WEIGHTS = Path(__file__).parent / "weights"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,10 @@ from course_utils.errors import CourseError
 from course_utils.gradients import OrthogonalGradient, SlowGradient
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import History, Recipe, Run, first_step, sweep
+from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import Float32Transformer, ModularTransformer, StablemaxTransformer
 from course_utils.zoo.recipes import ENTRIES, measure_modular
-
-
-@dataclass(frozen=True)
-class Table:
-    """A sweep: its runs, and what each leaves in the table."""
-
-    about: str
-    recipes: tuple[Recipe, ...]
-    measure: Callable[[Run], dict[str, Any]]
+from course_utils.zoo.sequence_tables import SEQUENCE_TABLES
 
 
 def grokking_steps(history: History) -> dict[str, int | None]:
@@ -188,6 +180,7 @@ TABLES: dict[str, Table] = {
         ),
         measure=measure_setting,
     ),
+    **SEQUENCE_TABLES,
 }
 
 

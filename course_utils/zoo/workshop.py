@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from course_utils.errors import CourseError
 from course_utils.training import Recipe, Run, train
 from course_utils.zoo import store
-from course_utils.zoo.recipes import Metrics
+from course_utils.zoo.entry import Metrics
 
 PART_BYTES = 9 * 2**20
 # Rounding that differs between machines grows ten thousandfold in the five steps after these: AdamW divides by the size of

@@ -1,0 +1,39 @@
+"""What the zoo knows of a model or a table: how it is made, what is measured, what must hold before it is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from course_utils.training import Recipe, Run
+
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the zoo.
+
+    Attributes:
+        about: one sentence for the card.
+        recipe: how it is trained.
+        measure: what the card reports of the finished weights, recomputed by ``course verify``.
+        gates: what the metrics must satisfy for the weights to be shipped: sentences about what fails.
+    """
+
+    about: str
+    recipe: Recipe
+    measure: Callable[[Recipe, nn.Module], Metrics]
+    gates: Callable[[Metrics], list[str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sweep: its runs, and what each leaves in the table."""
+
+    about: str
+    recipes: tuple[Recipe, ...]
+    measure: Callable[[Run], dict[str, Any]]

@@ -10,6 +10,7 @@ The runs go through joblib. On one machine ``jobs`` says how many at once; on a 
 
 from __future__ import annotations
 
+import concurrent.futures
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -79,7 +80,13 @@ def sweep(
     missing = {digest: recipe for digest, recipe in wanted.items() if digest not in done}
     failed = 0
     bar = tqdm(
-        total=len(wanted), initial=len(done), disable=not progress, unit="run", dynamic_ncols=True, miniters=1, smoothing=0
+        total=len(wanted),
+        initial=len(done),
+        disable=not progress,
+        unit="run",
+        dynamic_ncols=True,
+        miniters=1,
+        smoothing=0,
     )
     with closing(_outcomes(list(missing.values()), measure, jobs, threads)) as outcomes, bar:
         for outcome in outcomes:
@@ -103,11 +110,15 @@ def sweep(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run, by its recipe's digest: the cells of its row, or None and a sentence that says why not."""
+    """What became of a run, by its recipe's digest: the cells of its row, or None and a sentence that says why not.
+
+    A run is ``suspect`` if its worker died: it, or another run there, was to blame.
+    """
 
     recipe: str
     cells: Cells | None
     failure: str = ""
+    suspect: bool = False
 
 
 def run_one(recipe: Recipe, measure: Measure, threads: int) -> Outcome:
@@ -135,8 +146,8 @@ def _sentence(error: Exception) -> str:
 def _outcomes(recipes: list[Recipe], measure: Measure, jobs: int | None, threads: int) -> Generator[Outcome]:
     """What becomes of each run, as it comes.
 
-    A worker process of this machine that dies takes all others down with it. The runs then in flight are suspects: they
-    wait until the others are done, and are then made one at a time, so that the one that kills its worker is known.
+    Runs that were in flight when a worker process died are suspects. They wait until the others are done, and are then made
+    one at a time, so that the one that kills its worker is known and fails alone.
     """
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -145,21 +156,30 @@ def _outcomes(recipes: list[Recipe], measure: Measure, jobs: int | None, threads
     with _backend(), _threads_as_they_were():
         while queue or suspects:
             batch = queue or [suspects.pop(0)]
+            alone = len(batch) == 1
             left = {recipe.digest(): recipe for recipe in batch}
             try:
                 for outcome in _in_parallel(batch, measure, jobs, threads):
-                    left.pop(outcome.recipe, None)
-                    yield outcome
+                    recipe = left.pop(outcome.recipe, None)
+                    if outcome.suspect and recipe is not None and not alone:
+                        suspects.append(recipe)
+                    else:
+                        yield outcome
                 queue = []
-            except TerminatedWorkerError:
-                if len(batch) == 1:
-                    (digest,) = left
-                    yield Outcome(digest, None, "Its worker process died; perhaps the memory did not suffice.")
+            except concurrent.futures.CancelledError as error:
+                raise CourseError(
+                    f"The cluster is lost ({error}). The rows that came are kept; start the scheduler and the sweep again."
+                ) from None
+            except TerminatedWorkerError:  # one process of this machine takes all others down with it
+                unfinished = list(left.values())
+                if alone:
+                    died = "Its worker process died; perhaps the memory did not suffice."
+                    yield Outcome(unfinished[0].digest(), None, died)
                     queue = []
                 else:
-                    slots = joblib.effective_n_jobs(jobs)  # workers take the runs in their order
-                    suspects += list(left.values())[:slots]
-                    queue = list(left.values())[slots:]
+                    in_flight = joblib.effective_n_jobs(jobs)  # workers take the runs in their order
+                    suspects += unfinished[:in_flight]
+                    queue = unfinished[in_flight:]
 
 
 def _in_parallel(recipes: list[Recipe], measure: Measure, jobs: int | None, threads: int) -> Iterator[Outcome]:

@@ -37,14 +37,19 @@ class Line:
         fails: the seed whose run raises an error.
         dies: the seed whose run kills its own process.
         pause: seconds that a run takes longer.
+        log: a file that gets a line, seed and process, as a run starts.
     """
 
     width: int = 64
     fails: int | None = None
     dies: int | None = None
     pause: float = 0.0
+    log: str = ""
 
     def make_model(self, seed: int) -> nn.Module:
+        if self.log:
+            with open(self.log, "a", encoding="utf-8") as log:
+                log.write(f"{seed} {os.getpid()}\n")
         time.sleep(self.pause)
         if seed == self.dies:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -230,7 +235,9 @@ def test_a_table_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
 def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path, jobs):
     table = tmp_path / "table.csv"
     wanted = recipes(4, fails=1)
-    with pytest.warns(UserWarning, match=r"seed 1 \(recipe \w{16}\) failed. ValueError: no such thing \(loss, test_sweeps"):
+    with pytest.warns(
+        UserWarning, match=r"seed 1 \(recipe \w{16}\) failed. ValueError: no such thing \(loss, test_sweeps"
+    ):
         rows = sweep(wanted, measure, table, jobs)
     assert [row["seed"] for row in rows] == [0, 2, 3] and len(lines(table)) == 4
     failures = []
@@ -311,7 +318,9 @@ def test_a_sweep_that_is_killed_loses_only_what_was_in_flight(tmp_path, jobs):
     table, script = tmp_path / "table.csv", tmp_path / "script.py"
     script.write_text(SWEEP, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, str(script), str(table), str(jobs)], env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(table), str(jobs)], env=environment, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not (table.exists() and len(lines(table)) >= 4) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -97,7 +97,9 @@ def read(path: Path) -> Content:
     columns = _cells(lines[0]) if lines else None
     beginning = f"{KEY},".encode()
     if (lines and (columns is None or KEY not in columns)) or (not lines and not beginning.startswith(data[:7])):
-        raise CourseError(f"{path} is not a table of runs: its first line names no column {KEY!r}. Choose another file.")
+        raise CourseError(
+            f"{path} is not a table of runs: its first line names no column {KEY!r}. Choose another file."
+        )
     if columns is None:  # nothing yet, or a header that was cut off
         return Content((), [], 0, len(data))
     rows = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -216,41 +216,3 @@ def first_step(history: History, metric: str, test: Callable[[float], bool], sus
         if all(stretch) and steps[-1] >= step + sustained:
             return int(step)
     return None
-
-
-def sweep(
-    recipes: Iterable[Recipe], measure: Callable[[Run], dict[str, Any]], table: Path | None = None, jobs: int = 1
-) -> list[dict[str, Any]]:
-    """Train every recipe and keep one row of measurements of each.
-
-    Rows are appended to ``table`` (JSON lines, keyed by the recipe's digest) as they come, and recipes that are in it
-    already are not trained again. Runs go through joblib: wrap the call in ``joblib.parallel_config(backend="dask")``
-    to spread them over a cluster.
-
-    Args:
-        recipes: the runs.
-        measure: what to keep of a run. A module-level function, so that worker processes can receive it.
-        table: where rows are kept; None keeps them in memory only.
-        jobs: how many runs at once on this machine.
-    """
-    import joblib
-
-    recipes = list(recipes)
-    done: dict[str, dict[str, Any]] = {}
-    if table is not None and table.exists():
-        rows = (json.loads(line) for line in table.read_text(encoding="utf-8").splitlines() if line.strip())
-        done = {row["recipe"]: row for row in rows}
-    missing = [recipe for recipe in recipes if recipe.digest() not in done]
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for row in parallel(joblib.delayed(_row)(recipe, measure) for recipe in missing):
-        done[row["recipe"]] = row
-        if table is not None:
-            table.parent.mkdir(parents=True, exist_ok=True)
-            with table.open("a", encoding="utf-8", newline="\n") as out:
-                out.write(json.dumps(row, sort_keys=True) + "\n")
-    return [done[recipe.digest()] for recipe in recipes]
-
-
-def _row(recipe: Recipe, measure: Callable[[Run], dict[str, Any]]) -> dict[str, Any]:
-    run = train(recipe)
-    return {"recipe": recipe.digest(), "seed": recipe.seed, "seconds": round(run.seconds, 2), **measure(run)}

@@ -52,7 +52,7 @@ def chosen_paths(arguments: list[str]) -> bool:
 def main() -> int:
     arguments = sys.argv[1:]
     # One file's tests stay in one process: the cells of a notebook share a kernel.
-    options = ["-n", str(JOBS), "--dist", "loadfile", "-m", "not interop", *NOTEBOOK_OPTIONS]
+    options = ["-n", str(JOBS), "--dist", "loadfile", "-m", "not interop and not cluster", *NOTEBOOK_OPTIONS]
     if chosen_paths(arguments):
         return run_pytest([*options, *arguments])
     notebooks = sorted((ROOT / "solutions").glob("*.ipynb"))

@@ -26,6 +26,7 @@ NEEDED = (
     r"course_utils/_chapters/21_\w+\.py",
     r"course_utils/zoo/weights/[\w-]+\.safetensors",
     r"course_utils/zoo/weights/[\w-]+\.json",
+    r"course_utils/zoo/weights/[\w-]+\.csv",
     r"course_utils/py\.typed",
     r"phase_change-[^/]+\.dist-info/licenses/LICENSE",
 )

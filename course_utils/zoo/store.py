@@ -2,7 +2,8 @@
 
 Each model has a card ``NAME.json`` and up to three kinds of safetensors files beside it: ``NAME.safetensors`` (final
 weights, float32), ``NAME.snapshots-N.safetensors`` (weights at earlier steps, float16, keys ``step/weight``) and
-``NAME.history.safetensors`` (metrics over steps, float64). Tables of many runs are ``NAME.jsonl``.
+``NAME.history.safetensors`` (metrics over steps, float64). Tables of many runs are ``NAME.csv`` (see
+:mod:`course_utils.rows`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
+from course_utils.rows import Row, read_table
 from course_utils.training import History
 from course_utils.zoo.entry import Entry
 from course_utils.zoo.recipes import ENTRIES
@@ -84,10 +86,9 @@ def history(name: str, folder: Path = WEIGHTS) -> History:
     return {metric: values.tolist() for metric, values in _tensors(name, f"{name}.history.safetensors", folder).items()}
 
 
-def table(name: str, folder: Path = WEIGHTS) -> list[dict[str, Any]]:
+def table(name: str, folder: Path = WEIGHTS) -> list[Row]:
     """A shipped table of measurements over many runs, one row a run, each with the digest of its recipe."""
-    lines = _present(folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.strip()]
+    return read_table(_present(folder / f"{name}.csv"))
 
 
 def sha256(path: Path) -> str:

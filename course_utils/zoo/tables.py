@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.gradients import OrthogonalGradient, SlowGradient
+from course_utils.rows import Row
+from course_utils.sweeps import sweep
 from course_utils.tasks.modular import ModularTask
-from course_utils.training import History, Recipe, Run, first_step, sweep
+from course_utils.training import History, Recipe, Run, first_step
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import Float32Transformer, ModularTransformer, StablemaxTransformer
 from course_utils.zoo.recipes import ENTRIES, measure_modular
@@ -184,12 +187,26 @@ TABLES: dict[str, Table] = {
 }
 
 
-def make_table(name: str, path: Path, jobs: int = 1) -> list[dict[str, Any]]:
-    """Train what is missing of a table; rows are appended to ``path`` as they come.
+def named(name: str) -> Table:
+    """The table of that name.
 
     Raises:
-        CourseError: no table of that name.
+        CourseError: there is none; says which there are.
     """
     if name not in TABLES:
-        raise CourseError(f"There is no table {name!r}. There are: {', '.join(TABLES)}.")
-    return sweep(TABLES[name].recipes, TABLES[name].measure, path, jobs)
+        near = difflib.get_close_matches(name, TABLES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CourseError(f"There is no table {name!r}.{hint} There are: {', '.join(TABLES)}.")
+    return TABLES[name]
+
+
+def make_table(name: str, path: Path, jobs: int | None = None, **options: Any) -> list[Row]:
+    """Train what is missing of a table; rows are appended to ``path`` as they come.
+
+    ``jobs`` and ``options`` are those of :func:`course_utils.sweeps.sweep`.
+
+    Raises:
+        CourseError: no table of that name, or what ``sweep`` raises.
+    """
+    table = named(name)
+    return sweep(table.recipes, table.measure, path, jobs, **options)

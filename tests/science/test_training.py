@@ -16,7 +16,7 @@ import torch
 from course_utils.errors import CourseError
 from course_utils.gradients import OrthogonalGradient, SlowGradient, stablemax_loss
 from course_utils.tasks.modular import ModularTask
-from course_utils.training import Recipe, Run, first_step, sweep, train
+from course_utils.training import Recipe, Run, first_step, train
 from course_utils.zoo.problems import ModularMLP, ModularTransformer, _split, cross_entropy
 
 SMALL = Recipe(
@@ -175,20 +175,6 @@ def test_first_step_is_the_start_of_a_sustained_stretch():
     assert first_step(history, "x", lambda v: v > 0.5) == 10
     assert first_step(history, "x", lambda v: v > 0.5, sustained=20) == 30
     assert first_step(history, "x", lambda v: v > 0.5, sustained=30) is None
-
-
-def last_loss(run: Run) -> dict[str, float]:
-    return {"train_loss": run.history["train_loss"][-1]}
-
-
-def test_a_sweep_keeps_rows_and_trains_only_what_is_missing(tmp_path):
-    table = tmp_path / "table.jsonl"
-    recipes = [replace(SMALL, seed=seed, steps=5, snapshots=()) for seed in range(3)]
-    rows = sweep(recipes[:2], last_loss, table)
-    text = table.read_text()
-    again = sweep(recipes, last_loss, table)
-    assert again[:2] == rows and table.read_text().startswith(text)
-    assert len(table.read_text().splitlines()) == 3 and [row["seed"] for row in again] == [0, 1, 2]
 
 
 def test_cross_entropy_sees_losses_that_float32_rounds_to_nothing():

@@ -40,7 +40,7 @@ def test_shipped_files_are_small_enough():
 def test_every_shipped_file_belongs_to_a_card_or_is_a_table():
     known = {file for name in zoo.names() for file in [*zoo.card(name)["files"], f"{name}.json"]}
     others = {path.name for path in store.WEIGHTS.iterdir()} - known
-    assert all(name.endswith(".jsonl") for name in others)
+    assert others == {f"{name}.csv" for name in zoo.TABLES}
 
 
 def test_snapshots_follow_training():

@@ -152,14 +152,12 @@ class TrigramProblem:
     n_heads: int = 1
     d_head: int = 32
     batch: int = 64
-    init_scale: float = 1.0
 
     def make_model(self, seed: int) -> Transformer:
         length = self.task.length + 2 if isinstance(self.task, LargestTask) else self.task.length
         config = TransformerConfig(
             d_vocab=self.task.vocab, n_ctx=length, d_model=self.d_model,
             n_heads=self.n_heads, d_head=self.d_head, n_layers=self.n_layers,
-            init_scale=self.init_scale,
         )  # fmt: skip
         return Transformer(config, seed)
 

@@ -64,23 +64,26 @@ def forward(weights: dict[str, Array], batch: Batch) -> Run:
         return Run((looks[0], looks[1]), x @ weights["unembed.W_U"])
 
 
-def expect_head_0_looks_back(run: Run, batch: Batch, given: str, d_head: int) -> None:
+def expect_head_0_looks_back(runs: list[Run], given: str, d_head: int) -> None:
     """Head 0 gives the place before nearly all attention, at every place but the first."""
-    look = run.looks[0]
-    n = look.shape[1]
-    failing = [(b, i) for b in range(len(look)) for i in range(1, n) if not look[b, i, i - 1] >= ENOUGH]
+    failing = [
+        (look, i) for run in runs for look in run.looks[0] for i in range(1, len(look)) if not look[i, i - 1] >= ENOUGH
+    ]
     if not failing:
         return
-    b, i = failing[0]
-    tops = {int(look[b, i].argmax()) - i for b, i in failing}
-    if tops == {-1}:
-        why = _not_sharp("Head 0", d_head)
-    elif all(np.ptp(look[b, i, : i + 1]) < 1e-3 for b, i in failing):
+    last = max(run.logits.shape[1] for run in runs) - 1  # a shift may wrap around there
+    rows = [(look[i, : i + 1], i) for look, i in failing]
+    telling = [(look, i) for look, i in rows if 2 <= i < last] or rows
+    tops = {i - int(look.argmax()) for look, i in telling}
+    if all(np.ptp(look) < 1e-3 for look, _ in telling):
         why = (
             "Head 0 spreads its attention evenly: all scores of a query are equal. Its W_Q and W_K are both to read the room "
-            "of the stream into which W_pos writes."
+            "of the stream into which W_pos writes, and the query of place i is to match the key of place i − 1 (not i + 1, "
+            "which it cannot see)."
         )
-    elif any(np.ptp(look[:, i, : i + 1], axis=0).max() > 0.01 for _, i in failing):
+    elif tops == {1}:
+        why = _not_sharp("Head 0", d_head)
+    elif any(np.ptp(run.looks[0], axis=0).max() > 0.01 for run in runs):
         why = (
             "Where head 0 looks depends on the tokens. Its queries and keys are to read the place only, nothing that W_E "
             "writes."
@@ -91,61 +94,74 @@ def expect_head_0_looks_back(run: Run, batch: Batch, given: str, d_head: int) ->
             "that it matches the key of place i − 1."
         )
     elif len(tops) == 1:
-        why = f"Head 0 looks {-tops.pop()} places back. The query of place i is to match the key of place i − 1."
+        why = f"Head 0 looks {tops.pop()} places back. The query of place i is to match the key of place i − 1."
+    elif all(look[i - 1] < look.max() / 2 and look[i - 1] == look.min() for look, i in telling):
+        why = "Head 0 avoids the place before: a sign is wrong in W_Q or W_K."
     else:
         why = "The query of place i is to match the key of place i − 1, and no other key of places 0 … i."
+    look, i = failing[0]
     expect(
         False,
         what=f"head 0 does not look at the place before {given}",
         why=why,
         expected=f"at place {i} at least {ENOUGH:.0%} of its attention on place {i - 1}",
-        got=f"{look[b, i, i - 1]:.1%} of it, {_most(look[b, i], i)}",
+        got=f"{look[i, i - 1]:.1%} of it, {_most(look[i], i)}",
     )
 
 
-def expect_head_1_looks_after(run: Run, batch: Batch, given: str, d_head: int) -> None:
+def expect_head_1_looks_after(runs: list[Run], all_batches: list[Batch], given: str, d_head: int) -> None:
     """Head 1 gives nearly all attention to the place after the earlier occurrence, wherever there was one."""
-    look = run.looks[1]
-    asked = [(b, i, s) for b, source in enumerate(batch.source) for i, s in enumerate(source) if s >= 0]
-    failing = [(b, i, s) for b, i, s in asked if not look[b, i, s + 1] >= ENOUGH]
+    asked = [
+        (look[i, : i + 1], i, s, row)
+        for run, batch in zip(runs, all_batches, strict=True)
+        for look, row, source in zip(run.looks[1], batch.rows, batch.source, strict=True)
+        for i, s in enumerate(source)
+        if s >= 0
+    ]
+    failing = [one for one in asked if not one[0][one[2] + 1] >= ENOUGH]
     if not failing:
         return
-    b, i, s = failing[0]
-    own_token = [look[b, i, s] + look[b, i, i] * (s + 1 != i) for b, i, s in failing]
-    if all(s == 0 and look[b, i, 0] > 0.1 for b, i, s in failing) and len(failing) < len(asked):
+    look, i, s, row = failing[0]
+    own_token = [look[s] + look[i] * (s + 1 != i) for look, i, s, _ in failing]
+    if all(s == 0 and look[0] > 0.1 for look, _, s, _ in failing):
         why = (
             "Place 0 matches as well. It has none before it, so head 0 looks at place 0 itself there and writes the first "
             "token into place 0 as if it stood before it. Whoever asks for the first token then finds two places: 0 and 1. "
             "Make all queries of head 1 avoid place 0, or keep head 0 from writing there."
+        )
+    elif all(look[0] > 0.9 for look, *_ in failing):
+        why = (
+            "Head 1 looks at place 0, whatever the query asks for. If a term is to keep the queries away from there, its sign "
+            "is wrong: query times key is to be negative."
         )
     elif min(own_token) > 0.9:
         why = (
             "Head 1 finds the query's token itself, not the place after it. Its queries are made of the token, its keys are "
             "to be made of the token *before* each place, which head 0 has written into the stream."
         )
-    elif all(look[b, i].argmax() == s + 1 for b, i, s in failing):
-        why = _not_sharp("Head 1", d_head)
-    elif all(np.ptp(look[b, i, : i + 1]) < 1e-3 for b, i, _ in failing):
+    elif all(np.ptp(look[1:]) < 1e-3 for look, *_ in failing):
         why = (
             "Head 1 spreads its attention evenly: its queries match no key. Does head 0 write the token before (W_V W_O) into "
             "the room that W_K of head 1 reads, in the order of axes that its W_Q uses?"
         )
-    elif all(look[b, i].argmax() == i - 1 for b, i, _ in failing):
+    elif all(look.argmax() == s + 1 for look, _, s, _ in failing):
+        why = _not_sharp("Head 1", d_head)
+    elif all(look[i - 1] > 0.4 for look, i, *_ in failing):
         why = (
-            "Head 1 looks at the place before the query. Its queries are to be made of the token, its keys of the token before: "
-            "are the two exchanged?"
+            "Head 1 looks at the place before the query. Its queries are to be made of the token, its keys of the token "
+            "before: are the two exchanged?"
         )
     else:
         why = (
-            f"Place {i} holds token {batch.rows[b][i]}, which stood at place {s} before. Its query is to match the key of "
-            f"place {s + 1}, into which head 0 has carried that token, and no other."
+            f"Place {i} holds token {row[i]}, which stood at place {s} before. Its query is to match the key of place "
+            f"{s + 1}, into which head 0 has carried that token, and no other."
         )
     expect(
         False,
         what=f"head 1 does not look at the place after the earlier occurrence {given}",
         why=why,
-        expected=f"in {batch.rows[b]}, place {i}: at least {ENOUGH:.0%} of its attention on place {s + 1}",
-        got=f"{look[b, i, s + 1]:.1%} of it, {_most(look[b, i], i)}",
+        expected=f"in {row}, place {i}: at least {ENOUGH:.0%} of its attention on place {s + 1}",
+        got=f"{look[s + 1]:.1%} of it, {_most(look, i)}",
     )
 
 
@@ -167,6 +183,8 @@ def expect_copies_continued(run: Run, batch: Batch, given: str) -> None:
                     "The query's own token is as loud as the copied one, or louder: the embedding has put it into the stream, "
                     "and W_U reads it too. Let head 1 write louder than the embedding does."
                 )
+            elif logits[right] < np.median(logits) - tolerance:
+                why = "What head 1 writes *lowers* the logit of the token it looks at: a sign is wrong in W_V, W_O or W_U."
             elif rival == row[i]:
                 why = (
                     "The query's own token has the largest logit, and the token that head 1 looks at has none. What head 1 "

@@ -62,7 +62,7 @@ def _by_traces(earlier_ov: Tensor, later_qk: Tensor, later_ov: Tensor) -> list[T
 
 def _normalised_first(earlier_ov: Tensor, later_qk: Tensor, later_ov: Tensor) -> Three:
     ov, qk, later = (x / torch.linalg.matrix_norm(x) for x in (earlier_ov, later_qk, later_ov))
-    return tuple(torch.linalg.matrix_norm(product).item() for product in (ov @ qk, ov @ qk.T, ov @ later))  # type: ignore[return-value]
+    return tuple(torch.linalg.matrix_norm(product).item() for product in (ov @ qk, ov @ qk.T, ov @ later))
 
 
 def _numpy(earlier_ov: Tensor, later_qk: Tensor, later_ov: Tensor) -> Three:
@@ -72,7 +72,7 @@ def _numpy(earlier_ov: Tensor, later_qk: Tensor, later_ov: Tensor) -> Three:
         return np.sqrt(np.einsum("ij,ij->", x, x))
 
     products = ((ov @ qk, qk), ((ov @ qk.T).T, qk), (ov @ later, later))
-    return tuple(size(product) / (size(ov) * size(other)) for product, other in products)  # type: ignore[return-value]
+    return tuple(size(product) / (size(ov) * size(other)) for product, other in products)
 
 
 MISTAKES = [

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 Weights = dict[str, Any]
 Change = Callable[[Weights, int, int], None]
@@ -174,7 +173,9 @@ def on_a_circle(vocab: int, n_ctx: int) -> Weights:
     back = torch.tensor([[math.cos(step), -math.sin(step)], [math.sin(step), math.cos(step)]]).double()
     d_model, d_head = 2 * vocab + 3, max(vocab + 1, 2)
     scale = math.sqrt(d_head)
-    w: Weights = {name: torch.zeros(1, d_model, d_head).double() for name in NAMES if name[-3:] in ("W_Q", "W_K", "W_V")}
+    w: Weights = {
+        name: torch.zeros(1, d_model, d_head).double() for name in NAMES if name[-3:] in ("W_Q", "W_K", "W_V")
+    }
     w |= {f"blocks.{layer}.attn.W_O": torch.zeros(1, d_head, d_model).double() for layer in (0, 1)}
     words = torch.eye(vocab).double()
     w["embed.W_E"] = torch.cat([torch.zeros(vocab, 3), words, 0 * words], 1)

@@ -200,7 +200,9 @@ MISTAKES = [
 
 
 def _example(batch: int, n: int, vocab: int, seed: int, size: float = 2.0) -> tuple[Tensor, Tensor]:
-    return size * noise(batch, n, vocab, seed=seed) + noise(n, 1, seed=seed + 1), words(batch, n, vocab=vocab, seed=seed)
+    return size * noise(batch, n, vocab, seed=seed) + noise(n, 1, seed=seed + 1), words(
+        batch, n, vocab=vocab, seed=seed
+    )
 
 
 @check(

@@ -259,7 +259,7 @@ def test_formed_at(answer: Any) -> None:
         ("a score that rises by 16", ([0, 3, 5, 50], [0.0, 4.0, 8.0, 16.0]), 0.25, 3),
         ("two measurements", ([7, 19], [0.25, 0.5]), 0.75, 19),
     ):
-        found = call(answer, *map(list, curve), fraction, returns=int)
+        found = call(answer, list(curve[0]), list(curve[1]), fraction, returns=int)
         why = f"The scores {curve[1]} were measured at the steps {curve[0]}."
         expect_equal(found, wanted, what=f"the step at which {words} has made {fraction:g} of its way", why=why)
     for steps, scores, fraction in _random_examples(range(1, 13)):
@@ -268,7 +268,11 @@ def test_formed_at(answer: Any) -> None:
         what = f"the step at which a random curve of {len(steps)} measurements has made {fraction:.3g} of its way"
         why = "It is the least step at which the score lies above the level."
         expect_equal(found, min(reached), what=what, why=why)
-    for words, scores in (("stays where it is", [0.5, 0.75, 0.5]), ("falls", [0.75, 1.0, 0.25]), ("falls by 2", [4.0, 2.0])):
+    for words, scores in (
+        ("stays where it is", [0.5, 0.75, 0.5]),
+        ("falls", [0.75, 1.0, 0.25]),
+        ("falls by 2", [4.0, 2.0]),
+    ):
         result = invoke(answer, (list(range(len(scores))), scores, 0.5), {}).result
         expect(
             isinstance(result, Raised) and issubclass(result.kind, (CourseError, ValueError)),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course_utils import patching
-from course_utils.checks.framework import Mistake, call, check, expect_close, expect_shape
+from course_utils.checks.framework import Mistake, call, check, expect_close, expect_dtype, expect_shape
 from course_utils.checks.induction.inputs import two_layers, words
 from course_utils.models import Transformer
 
@@ -129,7 +129,7 @@ def _numpy(model: Transformer, tokens: Tensor, corrupted: Tensor, head: int, rea
         stream = start + sum(outs)
         patched = stream - outs[head] + attend(elsewhere, elsewhere, elsewhere, 0, head)
         seen = [patched if name == reads else stream for name in _READS]
-        end = stream + sum(attend(*seen, 1, h) for h in range(model.cfg.n_heads))
+        end = stream + sum(attend(seen[0], seen[1], seen[2], 1, h) for h in range(model.cfg.n_heads))
         logits.append(end @ w["unembed.W_U"])
     return torch.from_numpy(np.stack(logits))
 
@@ -190,7 +190,7 @@ MISTAKES = [
     Mistake(
         "queries and keys exchanged",
         _patched(inputs=lambda reads: ({"q": "k", "k": "q", "v": "v"}[reads],)),
-        "You patch the keys where the queries are asked for, and the queries for the keys. \"q\" is `hook_q`, \"k\" is `hook_k`.",
+        'You patch the keys where the queries are asked for, and the queries for the keys. "q" is `hook_q`, "k" is `hook_k`.',
     ),
     Mistake(
         "always the same input",
@@ -326,6 +326,7 @@ def test_path_patched_logits(answer: Any) -> None:
         what = f"the logits with head {head} of {model.cfg.n_heads} exchanged on the way into the {inputs[reads]}"
         logits = call(answer, model, tokens, corrupted, head, reads)
         expect_shape(logits, (*tokens.shape, model.cfg.d_vocab), what=what, why="Logits of all places.")
+        expect_dtype(logits, "float", what=what)
         expect_close(
             logits,
             _numpy(model, tokens, corrupted, head, reads),

@@ -192,7 +192,9 @@ def test_virtual_qk(answer: Any) -> None:
     eye = torch.eye(4, dtype=torch.float64)
     shift = eye.roll(1, 1)  # carries axis a to axis a + 1
     scores = call(answer, eye[:3], eye[:2], shift, 2 * eye, 3 * eye)
-    expect_shape(scores, (3, 2), what="the scores of 3 queries and 2 vectors", why="Queries in rows, vectors in columns.")
+    expect_shape(
+        scores, (3, 2), what="the scores of 3 queries and 2 vectors", why="Queries in rows, vectors in columns."
+    )
     expect_dtype(scores, "float", what="the scores")
     expect_close(
         scores,

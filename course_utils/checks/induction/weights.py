@@ -9,9 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from course_utils import heads
-from course_utils.checks.framework import Mistake, call, check, expect, expect_dtype, expect_finite, expect_shape
+from course_utils.checks.framework import (
+    Mistake,
+    call,
+    check,
+    expect,
+    expect_dtype,
+    expect_finite,
+    expect_shape,
+    expect_type,
+)
 from course_utils.checks.induction import constructions
 from course_utils.checks.induction.behaviour import (
     Array,
@@ -22,7 +32,6 @@ from course_utils.checks.induction.behaviour import (
     forward,
 )
 from course_utils.checks.induction.constructions import NAMES, Weights, changed, in_rooms
-from course_utils.checks.values import tensor_of
 
 
 def _variant(**options: Any) -> Any:
@@ -190,10 +199,11 @@ def _as_arrays(weights: Mapping[str, Any], vocab: int, n_ctx: int, given: str) -
     )
     tensors = {}
     for name in NAMES:
-        tensor = tensor_of(weights[name])
-        expect(tensor is not None, what=f"`{name}` is no tensor {given}", got=weights[name])
-        assert tensor is not None
-        expect_dtype(tensor, "float", what=f"`{name}` {given}")
+        tensor = weights[name]
+        expect_type(tensor, Tensor, what=f"`{name}`")
+        expect_dtype(
+            tensor, "float", what=f"`{name}` {given}", why="Weights are learnt numbers: make it a float tensor."
+        )
         tensors[name] = tensor
     embedding, first = tensors["embed.W_E"], tensors["blocks.0.attn.W_Q"]
     what = f"`embed.W_E` {given}"
@@ -207,7 +217,9 @@ def _as_arrays(weights: Mapping[str, Any], vocab: int, n_ctx: int, given: str) -
     for name, tensor in tensors.items():
         shape = shapes.get(name.rsplit(".", 1)[-1], (1, d_model, d_head))
         inside = f"; d_head is {d_head}, as in blocks.0.attn.W_Q" if len(shape) == 3 else ""
-        expect_shape(tensor, shape, what=f"`{name}` {given}", why=f"{stream[0].upper()}{stream[1:]}{inside}.".replace("D_", "d_"))
+        expect_shape(
+            tensor, shape, what=f"`{name}` {given}", why=f"{stream[0].upper()}{stream[1:]}{inside}.".replace("D_", "d_")
+        )
         expect_finite(tensor, what=f"`{name}` {given}")
     return {name: np.asarray(tensor.cpu().double().numpy()) for name, tensor in tensors.items()}
 
@@ -224,13 +236,12 @@ def test_induction_weights(answer: Any) -> None:
         given = f"for vocab = {vocab}, n_ctx = {n_ctx}"
         weights = _as_arrays(call(answer, vocab, n_ctx, returns=dict), vocab, n_ctx, given)
         d_head = weights["blocks.0.attn.W_Q"].shape[2]
-        runs = [(forward(weights, batch), batch) for batch in batches(vocab, n_ctx)]
-        for run, _ in runs:
+        drawn = list(batches(vocab, n_ctx))
+        runs = [forward(weights, batch) for batch in drawn]
+        for run in runs:
             finite = all(np.isfinite(part).all() for part in (*run.looks, run.logits))
             expect(finite, what=f"numbers overflow inside the network {given}", why="Some weights are far too large.")
-        for run, batch in runs:
-            expect_head_0_looks_back(run, batch, given, d_head)
-        for run, batch in runs:
-            expect_head_1_looks_after(run, batch, given, d_head)
-        for run, batch in runs:
+        expect_head_0_looks_back(runs, given, d_head)
+        expect_head_1_looks_after(runs, drawn, given, d_head)
+        for run, batch in zip(runs, drawn, strict=True):
             expect_copies_continued(run, batch, given)

@@ -1,0 +1,247 @@
+"""The induction checks: weights are judged by what they do, and a failure says what a network does wrong.
+
+That the references and alternatives pass and the mistakes are recognised is tested for every topic in `test_topics.py`.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+import torch
+
+from course_utils import checks, circuits, heads, patching
+from course_utils.checks import selftest
+from course_utils.checks.framework import all_checks, run
+from course_utils.checks.induction import constructions
+from course_utils.checks.induction.equivalents import OTHER_RIGHT_WEIGHTS
+from course_utils.checks.mutation import built, mutants
+from course_utils.checks.outcome import Outcome
+from course_utils.errors import CourseError
+from course_utils.tasks import repeats
+
+TOPIC = checks.induction
+CHECKS = all_checks(TOPIC)
+LIBRARY = {"virtual_qk": circuits, "composition_scores": circuits, "path_patched_logits": patching}
+every_check = pytest.mark.parametrize("test", CHECKS.values(), ids=CHECKS.keys())
+
+
+def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():
+    names = (
+        "induction_targets head_scores induction_weights copying_score virtual_qk composition_scores",
+        "path_patched_logits in_context_score formed_at smear_keys",
+    )
+    names = [name for line in names for name in line.split()]
+    assert list(CHECKS) == [f"test_{name}" for name in names]
+    assert "induction" in checks.topics()
+    for name in names:
+        spec = CHECKS[f"test_{name}"].spec
+        assert spec.name == f"induction.test_{name}"  # as the progress store and the manifest call it
+        assert spec.reference is getattr(LIBRARY.get(name, heads), name)
+
+
+@every_check
+def test_catalogue_is_rich_and_its_entries_have_names_and_sentences_of_their_own(test):
+    mistakes = test.spec.mistakes
+    assert len(mistakes) >= 8
+    assert len(test.spec.alternatives) >= 3
+    assert len({m.name for m in mistakes}) == len({m.sentence for m in mistakes}) == len(mistakes)
+
+
+@pytest.mark.slow
+def test_all_mutants_are_rejected_but_other_weights_that_do_what_is_asked():
+    scores = selftest.mutation_scores(TOPIC)
+    total = selftest.total_score(scores)
+    print(selftest.as_table(scores))
+    assert total.problems == []
+    assert sorted(total.survivors) == sorted(OTHER_RIGHT_WEIGHTS)
+    assert sum(map(len, TOPIC.EQUIVALENT_MUTANTS.values())) <= 0.1 * total.available
+
+
+def test_checks_are_quick():
+    seconds = [min(run(test, test.spec.reference).seconds for _ in range(3)) for test in CHECKS.values()]
+    print({name: round(taken, 3) for name, taken in zip(CHECKS, seconds, strict=True)})
+    assert max(seconds) < 1
+    assert statistics.median(seconds) < 0.3
+
+
+def share_continued(weights, vocab, n_ctx, seed):
+    """By the library's own forward pass, on the chapter's own task: the share of predictable places answered rightly."""
+    longest = n_ctx // 2
+    shortest = max(2, n_ctx - vocab)
+    task = repeats.RepeatTask(vocab, n_ctx, (shortest, longest), filling="uniform")
+    right = asked = 0
+    for row, source in zip(*distinct(task, seed), strict=True):
+        known = repeats.predictable(source[None])[0]
+        answers = circuits.transformer(row, weights).argmax(-1)[:-1]
+        right += int((answers == row[1:])[known[:-1]].sum())
+        asked += int(known.sum())
+    return right / asked
+
+
+def distinct(task, seed):
+    """Sequences of the task with a renaming by which all tokens differ but for the copies."""
+    tokens, source = repeats.draw(task, 15, seed)
+    g = torch.Generator().manual_seed(seed)
+    for row, origin in zip(tokens, source, strict=True):
+        order = torch.randperm(task.vocab, generator=g)
+        new = (origin < 0).long().cumsum(0) - 1
+        row[:] = order[torch.where(origin < 0, new, new[origin.clamp(min=0)])]
+    return tokens, source
+
+
+@pytest.mark.parametrize("description", OTHER_RIGHT_WEIGHTS)
+def test_other_right_weights_do_what_is_asked_in_sizes_that_the_check_does_not_use(description):
+    mutant = next(m for m in mutants(heads.induction_weights) if m.description == description)
+    changed = built(mutant, heads.induction_weights)
+    for vocab, n_ctx in ((7, 5), (14, 18), (50, 32)):
+        assert share_continued(changed(vocab, n_ctx), vocab, n_ctx, seed=n_ctx) == 1
+    assert OTHER_RIGHT_WEIGHTS[description]
+
+
+def test_weights_may_be_of_any_size_and_precision():
+    test = CHECKS["test_induction_weights"]
+
+    def padded(vocab, n_ctx):
+        """Five more axes of the stream and three more of the heads, full of noise that nobody reads."""
+        new = {}
+        for name, w in heads.induction_weights(vocab, n_ctx).items():
+            matrix = name.rsplit(".", 1)[-1]
+            rows = {"W_U": 5, "W_O": 3}.get(matrix, 5 if w.ndim == 3 else 0)
+            columns = {"W_U": 0, "W_E": 5, "W_pos": 5, "W_O": 5}.get(matrix, 3)
+            wide = torch.zeros(*w.shape[:-2], w.shape[-2] + rows, w.shape[-1] + columns)
+            wide[..., : w.shape[-2], : w.shape[-1]] = w
+            new[name] = wide
+        new["embed.W_E"][:, -5:] = torch.randn(vocab, 5)
+        new["pos_embed.W_pos"][:, -5:] = torch.randn(n_ctx, 5)
+        return new
+
+    def smaller(vocab, n_ctx):
+        return {name: w.half() for name, w in heads.induction_weights(vocab, n_ctx).items()}
+
+    for answer in (padded, smaller):
+        assert run(test, answer).outcome is Outcome.PASSED
+
+
+def in_other_hands(change=None, **options):
+    """A construction that equals none of the catalogue: its scores differ by 25."""
+
+    def answer(vocab, n_ctx):
+        weights = constructions.in_rooms(vocab, n_ctx, **{"lead": 25, **options})
+        if change is not None:
+            change(weights, vocab, n_ctx)
+        return weights
+
+    return answer
+
+
+def rename(weights, vocab, n_ctx):
+    weights["blocks.1.attn.W_q"] = weights.pop("blocks.1.attn.W_Q")
+
+
+def two_d_heads(weights, vocab, n_ctx):
+    for part in "QKV":
+        weights[f"blocks.1.attn.W_{part}"] = weights[f"blocks.1.attn.W_{part}"][..., : vocab + 1]
+
+
+def read_what_head_0_wrote(weights, vocab, n_ctx):
+    weights["unembed.W_U"][vocab + n_ctx :] = 50 * torch.eye(vocab)
+
+
+def tokens_in_the_places(weights, vocab, n_ctx):
+    weights["blocks.0.attn.W_K"][0, :vocab, 0] = torch.arange(vocab)
+
+
+FAILURES = {
+    "no scale": (in_other_hands(scaled=False), "√d_head"),
+    "not sharp": (in_other_hands(lead=3), "not by enough"),
+    "own place": (in_other_hands(offset=0), "its own place"),
+    "next place": (in_other_hands(offset=-1), "spreads its attention evenly"),
+    "two back": (in_other_hands(offset=2), "2 places back"),
+    "no places": (in_other_hands(constructions.forget_places), "spreads its attention evenly"),
+    "depends on tokens": (in_other_hands(tokens_in_the_places), "depends on the tokens"),
+    "first place matches": (in_other_hands(avoid=0), "Place 0 matches as well"),
+    "first place attracts": (in_other_hands(avoid=-2), "looks at place 0, whatever"),
+    "token itself": (in_other_hands(matched="token"), "finds the query's token itself"),
+    "rooms exchanged": (in_other_hands(asks="before", matched="token"), "looks at the place before the query"),
+    "nothing written": (in_other_hands(constructions.silence_head_0), "its queries match no key"),
+    "own token as loud": (in_other_hands(loud=1), "own token is as loud as the copied one"),
+    "own token louder": (in_other_hands(loud=0.5), "own token is as loud as the copied one"),
+    "copies the token before": (in_other_hands(copied="before"), "to be the token *of* that place"),
+    "lowers": (in_other_hands(loud=-2), "*lowers*"),
+    "unembeds the token before": (in_other_hands(read_what_head_0_wrote), "W_U reads what head 0 has written"),
+    "matrices": (in_other_hands(constructions.drop_head_axis), "The first axis is for heads"),
+    "W_O transposed": (in_other_hands(constructions.transpose("W_O")), "d_head is"),
+    "two d_head": (in_other_hands(two_d_heads), "d_head is"),
+    "name": (in_other_hands(rename), "as TransformerLens names them"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_construction_of_the_learners_own_is_told_what_its_network_does(name):
+    answer, words = FAILURES[name]
+    report = run(CHECKS["test_induction_weights"], answer)
+    assert report.outcome is Outcome.FAILED
+    assert report.mistake == ""
+    assert report.error is None
+    assert words in report.finding.why
+    assert "vocab = " in report.finding.what
+
+
+@pytest.mark.parametrize("name", ["embed.W_E", "blocks.0.attn.W_Q", "unembed.W_U"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "W", [[0.5]]])
+def test_weights_that_are_no_numbers_are_refused_in_words(name, value):
+    def answer(vocab, n_ctx):
+        weights = heads.induction_weights(vocab, n_ctx)
+        return {**weights, name: value if not isinstance(value, float) else weights[name] * value}
+
+    report = run(CHECKS["test_induction_weights"], answer)
+    assert report.outcome is Outcome.FAILED
+    assert report.error is None
+    assert name in report.finding.what
+
+
+def left_hook(model, tokens, corrupted, head, reads):
+    logits = patching.path_patched_logits(model, tokens, corrupted, head, reads)
+    model.blocks[0].register_forward_hook(lambda module, args, out: out)
+    return logits
+
+
+def written_on(model, tokens, corrupted, head, reads):
+    logits = patching.path_patched_logits(model, tokens, corrupted, head, reads)
+    model.blocks[1].attn.W_K.data += 0.001
+    return logits
+
+
+@pytest.mark.parametrize("answer", [left_hook, written_on])
+def test_a_model_left_changed_is_noticed(answer):
+    report = run(CHECKS["test_path_patched_logits"], answer)
+    assert report.outcome is Outcome.FAILED
+    assert report.mistake == "model left changed"
+
+
+@pytest.mark.parametrize(
+    "error", [CourseError("Nothing has formed."), ValueError("It falls."), IndexError, ZeroDivisionError]
+)
+def test_a_score_that_does_not_rise_is_to_be_refused_in_words(error):
+    def answer(steps, scores, fraction):
+        if scores[-1] <= scores[0]:
+            raise error
+        return heads.formed_at(steps, scores, fraction)
+
+    meant = isinstance(error, Exception)
+    assert run(CHECKS["test_formed_at"], answer).outcome is (Outcome.PASSED if meant else Outcome.FAILED)
+
+
+def test_the_first_example_learnt_by_heart_is_not_enough():
+    """Right for the small example that the report prints in full, wrong for all else."""
+    for name, small in (("induction_targets", (1, 8)), ("smear_keys", (1, 4, 3, 2)), ("head_scores", (1, 2, 5, 5))):
+        right = getattr(heads, name)
+
+        def answer(first, *rest, right=right, small=small):
+            result = right(first, *rest)
+            if tuple(first.shape) == small:
+                return result
+            return tuple(x * 0 for x in result) if isinstance(result, tuple) else result * 0
+
+        assert run(CHECKS[f"test_{name}"], answer).outcome is Outcome.FAILED

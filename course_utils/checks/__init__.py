@@ -56,8 +56,10 @@ COURSE_CHECK_SECONDS rules over both; 0 means never). A call that hangs in C is 
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import pkgutil
+import sys
 from typing import Any, TypeVar
 
 from course_utils.checks.outcome import CheckFailed, Outcome, Report
@@ -114,17 +116,21 @@ def __getattr__(name: str) -> Any:
     if name not in known:
         raise UnknownCheck(_unknown("topic of checks", name, known))
     module = importlib.import_module(f"{__name__}.{name}")
-    if "__getattr__" not in vars(module):
-
-        def missing(attribute: str) -> Any:
-            if attribute.startswith("_"):
-                raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}")
-            from course_utils.checks.framework import all_checks
-
-            raise UnknownCheck(_unknown(f"check in the topic {name!r}", attribute, list(all_checks(module))))
-
-        module.__getattr__ = missing  # type: ignore[method-assign]
+    for topic in known:  # one topic may have imported another
+        loaded = sys.modules.get(f"{__name__}.{topic}")
+        if loaded is not None and "__getattr__" not in vars(loaded):
+            loaded.__getattr__ = functools.partial(_missing, topic)  # type: ignore[method-assign]
     return module
+
+
+def _missing(topic: str, attribute: str) -> Any:
+    """What a topic answers where it has no check of this name."""
+    module = sys.modules[f"{__name__}.{topic}"]
+    if attribute.startswith("_"):
+        raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}")
+    from course_utils.checks.framework import all_checks
+
+    raise UnknownCheck(_unknown(f"check in the topic {topic!r}", attribute, list(all_checks(module))))
 
 
 def __dir__() -> list[str]:

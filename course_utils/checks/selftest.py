@@ -292,8 +292,10 @@ def _other_layouts(reference: Any) -> list[tuple[str, Any]]:
 def _each_tensor(result: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(result, Tensor):
         return change(result)
-    if type(result) in (tuple, list):
-        return type(result)(_each_tensor(part, change) for part in result)
+    if isinstance(result, (tuple, list)):  # a named tuple comes back as a plain one, which is as right
+        return [_each_tensor(part, change) for part in result]
+    if isinstance(result, dict):
+        return {key: _each_tensor(part, change) for key, part in result.items()}
     return result
 
 

@@ -1,30 +1,16 @@
-"""The Fourier checks: right answers of any kind pass, no plausible wrong one does, and each mistake gets its sentence."""
+"""What is particular to the Fourier checks; what holds for every check is tested in `test_every_check.py`."""
 
 from __future__ import annotations
-
-import statistics
-import time
 
 import pytest
 import torch
 
 from course_utils import checks, fourier
-from course_utils.checks import selftest
 from course_utils.checks.framework import all_checks, run
 from course_utils.checks.outcome import Outcome
 
 TOPIC = checks.fourier
 CHECKS = all_checks(TOPIC)
-every_check = pytest.mark.parametrize("test", CHECKS.values(), ids=CHECKS.keys())
-
-
-def each_tensor(result, change):
-    """The result with every tensor (and number) in it changed; the structure stays."""
-    if isinstance(result, torch.Tensor):
-        return change(result)
-    if isinstance(result, (tuple, list)):
-        return tuple(each_tensor(part, change) for part in result)
-    return float(change(torch.tensor(float(result))))
 
 
 def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():
@@ -39,122 +25,6 @@ def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():
     for name, test in CHECKS.items():
         assert test.spec.name == f"fourier.{name}"  # as the progress store and the manifest call it
         assert test.spec.reference is getattr(fourier, name.removeprefix("test_"))
-
-
-@every_check
-def test_catalogue_is_rich_and_its_entries_have_names_and_sentences_of_their_own(test):
-    mistakes = test.spec.mistakes
-    assert len(mistakes) >= 8
-    assert len(test.spec.alternatives) >= 2
-    assert len({m.name for m in mistakes}) == len({m.sentence for m in mistakes}) == len(mistakes)
-
-
-def test_right_answers_pass_and_mistakes_are_recognised():
-    assert selftest.answer_problems(TOPIC) == []
-
-
-def test_mutants_of_the_references_are_rejected():
-    scores = selftest.mutation_scores(TOPIC, sample=150, seed=1)
-    total = selftest.total_score(scores)
-    print(selftest.as_table(scores))
-    assert total.problems == []
-    assert total.rate >= 0.95
-    assert sum(map(len, TOPIC.EQUIVALENT_MUTANTS.values())) <= 0.1 * total.available
-
-
-@every_check
-def test_single_precision_passes(test):
-    def single(*args):
-        return each_tensor(
-            test.spec.reference(*args), lambda x: x.float() if x.is_floating_point() else x.to(torch.int32)
-        )
-
-    assert run(test, single).outcome is Outcome.PASSED
-
-
-JUNK = {
-    "zeros": torch.zeros_like,
-    "ones": torch.ones_like,
-    "one half": lambda x: torch.full_like(x, 0.5) if x.is_floating_point() else x,
-    "nan": lambda x: torch.full(x.shape, torch.nan),
-    "noise": lambda x: torch.rand(x.shape).double(),
-    "negative": lambda x: -x,
-    "scaled": lambda x: x * 1.01 if x.is_floating_point() else x + 1,
-    "noisy": lambda x: x + 0.01 * torch.randn(x.shape) if x.is_floating_point() else x,
-    "shifted": lambda x: x.roll(1, 0) if x.ndim else x + 1,
-    "more axes": lambda x: x[..., None],
-    "lists": lambda x: x.tolist(),
-}
-RIGHT_ALL_THE_SAME = {
-    ("test_weights_by_hand", "scaled"),
-    ("test_circle", "negative"),  # mirrored
-    ("test_margin", "more axes"),  # a number has none
-    ("test_margin", "lists"),
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"), [(name, kind) for name in CHECKS for kind in JUNK if (name, kind) not in RIGHT_ALL_THE_SAME]
-)
-def test_right_shape_with_wrong_values_is_rejected(name, kind):
-    test = CHECKS[name]
-    report = run(test, lambda *args: each_tensor(test.spec.reference(*args), JUNK[kind]))
-    assert report.outcome is Outcome.FAILED
-    assert report.error is None
-
-
-@every_check
-@pytest.mark.parametrize(
-    "answer",
-    [lambda *args: None, lambda *args: "cos", lambda *args: args[0], lambda *args: args, lambda *args: {}, 3, fourier],
-)
-def test_things_that_are_no_answer_are_rejected_without_an_error_of_the_check(test, answer):
-    report = run(test, answer)
-    assert report.outcome is Outcome.FAILED
-    assert report.error is None
-
-
-@every_check
-def test_the_answer_to_one_question_learnt_by_heart_is_rejected(test):
-    kept = []
-
-    def first_answer_again(*args):
-        kept.append(test.spec.reference(*args))
-        return kept[0]
-
-    def right_for_the_first_size_only(*args):
-        kept.append(test.spec.reference(*args))
-        size = [x.shape for x in each_tensor((kept[-1],), lambda x: x) if isinstance(x, torch.Tensor)]
-        first = [x.shape for x in each_tensor((kept[0],), lambda x: x) if isinstance(x, torch.Tensor)]
-        return kept[-1] if size == first and size else each_tensor(kept[-1], torch.zeros_like)
-
-    for answer in (first_answer_again, right_for_the_first_size_only):
-        kept.clear()
-        assert run(test, answer).outcome is Outcome.FAILED
-
-
-@every_check
-def test_nothing_is_compared_with_the_library(test, monkeypatch):
-    def gone(*args, **kwargs):
-        raise AssertionError("a check has called the library")
-
-    for name in CHECKS:
-        monkeypatch.setattr(fourier, name.removeprefix("test_"), gone)
-    assert run(test, test.spec.alternatives[0]).outcome is Outcome.PASSED
-
-
-@every_check
-def test_a_check_is_quick(test):
-    assert run(test, test.spec.reference).seconds < 3
-
-
-def test_checks_are_quick_at_the_median():
-    taken = []
-    for test in CHECKS.values():
-        started = time.perf_counter()
-        run(test, test.spec.reference)
-        taken.append(time.perf_counter() - started)
-    assert statistics.median(taken) < 0.3
 
 
 def test_hand_made_weights_may_have_any_scale_and_order_but_not_any_content():

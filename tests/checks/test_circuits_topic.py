@@ -1,0 +1,101 @@
+"""What is particular to the circuits checks; what holds for every check is tested in `test_every_check.py`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_utils import checks, circuits, patching
+from course_utils.checks.framework import all_checks, run
+from course_utils.checks.outcome import Outcome
+
+TOPIC = checks.circuits
+CHECKS = all_checks(TOPIC)
+
+
+def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():
+    names = (
+        "attention_head transformer logit_attribution qk_circuit ov_circuit answer_from_tables",
+        "frozen_logits ablated_logits eigenvalue_score rotate_stream",
+    )
+    names = [name for line in names for name in line.split()]
+    assert list(CHECKS) == [f"test_{name}" for name in names]
+    for name, test in CHECKS.items():
+        library = patching if name in ("test_frozen_logits", "test_ablated_logits") else circuits
+        assert test.spec.reference is getattr(library, name.removeprefix("test_"))
+
+
+def test_attention_in_the_checks_is_far_from_uniform_and_far_from_all_or_nothing():
+    shape = TOPIC.inputs.Shape(vocab=9, ctx=8, model=6, heads=3, head=4, layers=3, mlp=13)
+    run = TOPIC.inputs.forward(TOPIC.inputs.weights_of(shape, seed=1), TOPIC.inputs.random_tokens(8, vocab=9, seed=1))
+    largest = torch.stack([torch.from_numpy(pattern[-1]).max() for pattern in run.patterns.values()])
+    assert largest.min() > 2 / 8
+    assert largest.median() < 0.99
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_forward_pass_of_the_checks_is_that_of_the_library(layers):
+    inputs = TOPIC.inputs
+    shape = inputs.Shape(vocab=9, ctx=8, model=6, heads=3, head=4, layers=layers, mlp=13, out=5)
+    model, tokens = inputs.model_of(shape, seed=layers), inputs.random_tokens(7, vocab=9, seed=2)
+    by_hand = torch.from_numpy(inputs.forward(model.state_dict(), tokens).logits)
+    assert torch.allclose(by_hand, model(tokens[None])[0])
+
+
+def _left(where, how):
+    """A right answer that leaves something behind in the model."""
+    reference = CHECKS[where].spec.reference
+
+    def answer(model, *args):
+        logits = reference(model, *args)
+        how(model)
+        return logits
+
+    return answer
+
+
+@pytest.mark.parametrize("where", ["test_frozen_logits", "test_ablated_logits"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda model: model.hook_points["blocks.0.attn.hook_z"].functions.append(lambda z, hook: None),
+        lambda model: model.register_forward_hook(lambda module, args, out: None),
+        lambda model: model.unembed.register_forward_pre_hook(lambda module, args: None),
+        lambda model: model.unembed.W_U.data.mul_(1.001),
+    ],
+    ids=["hook point", "hook of the model", "hook before a part", "weight"],
+)
+def test_what_is_left_behind_in_a_model_is_noticed(where, how):
+    report = run(CHECKS[where], _left(where, how))
+    assert report.outcome is Outcome.FAILED
+    assert "changed its input `model`" in report.finding.what
+
+
+def test_what_is_taken_away_again_is_not():
+    def answer(model, tokens, endings):
+        handle = model.register_forward_hook(lambda module, args, out: None)
+        handle.remove()
+        return patching.frozen_logits(model, tokens, endings)
+
+    assert run(CHECKS["test_frozen_logits"], answer).outcome is Outcome.PASSED
+
+
+def test_a_head_of_the_library_may_be_used_in_the_network():
+    def one_result_too_many(tokens, weights):  # the head's pattern taken for its output
+        x = weights["embed.W_E"][tokens] + weights["pos_embed.W_pos"][: len(tokens)]
+        for head in zip(*(weights[f"blocks.0.attn.W_{kind}"] for kind in "QKVO"), strict=True):
+            x = x + circuits.attention_head(x, *head)[0]
+        return x @ weights["unembed.W_U"]
+
+    test = CHECKS["test_transformer"]
+    assert run(test, test.spec.alternatives[1]).outcome is Outcome.PASSED
+    assert run(test, one_result_too_many).outcome is Outcome.FAILED
+
+
+def test_eigenvalues_may_come_from_a_symmetric_matrix_only_where_it_is_one():
+    def of_whatever(matrix):
+        solver = torch.linalg.eigvalsh if torch.allclose(matrix, matrix.T) else torch.linalg.eigvals
+        values = solver(matrix)
+        return values.sum().real / values.abs().sum()
+
+    assert run(CHECKS["test_eigenvalue_score"], of_whatever).outcome is Outcome.PASSED

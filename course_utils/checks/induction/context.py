@@ -231,6 +231,6 @@ def test_in_context_score(answer: Any) -> None:
         logits, tokens = _example(batch, n, vocab, seed=n, size=size)
         given = noncontiguous(logits) if n == 6 else logits.float() if n == 5 else logits
         score = call(answer, given, tokens, early, late, returns=float)
-        what = f"the score of {batch} sequences of {n} tokens with random logits, early = {early}, late = {late}"
+        what = f"the score of random logits of shape {tuple(logits.shape)}, early = {early}, late = {late}"
         expect_finite(score, what=what)
         expect_close(score, _loops(logits, tokens, early, late), what=what, why="Computed sequence by sequence.")

@@ -65,7 +65,7 @@ OTHER_RIGHT_WEIGHTS: dict[str, str] = {
     "line 15: `torch.zeros` → `torch.ones`": "All tokens write the same into the other rooms: all scores shift alike.",
     "line 15: `torch.zeros` → `torch.ones` (2)": "All places write the same into the other rooms: all scores shift alike.",
     "line 15: `torch.zeros` → `torch.ones` (3)": "The other rooms add the same to all logits.",
-    "line 16: `torch.zeros` → `torch.ones`": "What every room adds to a score is small beside what is sharp.",
+    "line 16: `torch.zeros` → `torch.ones`": "The other rooms add the same to all scores of a query, and to all values.",
     "line 17: `torch.zeros` → `torch.ones`": "Each head adds the same to all axes of the other rooms.",
     "line 18: `30 * words` → `29 * words`": "Logits may have any size.",
     "line 18: `30 * words` → `31 * words`": "Logits may have any size.",

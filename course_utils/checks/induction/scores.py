@@ -237,7 +237,7 @@ def test_head_scores(answer: Any) -> None:
         pattern, aims = attention(batch, n_heads, n, seed=n), targets(batch, n, vocab=vocab, seed=n)
         pattern = noncontiguous(pattern) if n == 11 else pattern.float() if n == 5 else pattern
         found = call(answer, pattern, aims, returns=(Tensor, Tensor))
-        what = f"random attention of {batch} sequences, {n_heads} heads, {n} places"
+        what = f"random attention of shape {tuple(pattern.shape)}"
         for name, mine, wanted in zip(("previous", "prefix"), found, _loops(pattern, aims), strict=True):
             expect_close(mine, wanted, what=f"`{name}` of {what}", why="Counted place by place.")
     pattern, aims = attention(2, 3, 6, seed=21), torch.full((2, 6), -1)

@@ -243,7 +243,7 @@ def test_smear_keys(answer: Any) -> None:
             k, gate = noncontiguous(k), noncontiguous(gate)
         if n == 3:
             k, gate = k.float(), gate.float()
-        what = f"the keys of {batch} sequences of {n} places, {n_heads} heads, d_head = {d_head}"
+        what = f"the smeared keys of shape {tuple(k.shape)}"
         smeared = call(answer, k, gate)
         expect_shape(smeared, tuple(k.shape), what=what, why="A key for each place, as before.")
         expect_close(smeared, _loops(k, gate), what=what, why="Mixed number by number.")

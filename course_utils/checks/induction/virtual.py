@@ -209,6 +209,6 @@ def test_virtual_qk(answer: Any) -> None:
         if n == 7:
             example = tuple(x.float() for x in example)
         scores = call(answer, *example)
-        what = f"the scores of {n} queries and {m} vectors, d_model = {d_model}, d_head = {d_head}"
+        what = f"the scores for n = {n}, m = {m}, d_model = {d_model}, d_head = {d_head}"
         expect_shape(scores, (n, m), what=what, why="Queries in rows, vectors in columns.")
         expect_close(scores, _loops(*example), what=what, why="Carried and multiplied number by number.")

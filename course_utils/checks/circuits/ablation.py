@@ -204,11 +204,9 @@ MISTAKES = [
         "You put in the mean, whatever `how` says.",
     ),
     Mistake(
-        "mean and resample exchanged",
-        _variant(
-            lambda elsewhere, how: _instead(elsewhere, {"mean": "resample"}.get(how, "mean"))[: 1 + len(elsewhere)]
-        ),
-        "You have exchanged two kinds of ablation.",
+        "resampled from the mean",
+        _variant(how=lambda how: "mean" if how == "resample" else how),
+        "For 'resample' you put in the mean over `others`. Row i of `tokens` gets what the head carries in row i of `others`.",
     ),
     Mistake(
         "one mean for all places",

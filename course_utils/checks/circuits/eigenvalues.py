@@ -67,7 +67,7 @@ MISTAKES = [
         "its real part: it has a sign.",
     ),
     Mistake(
-        "always 1",
+        "upside down",
         _of(lambda z: float(z.abs().sum() / z.sum().abs())),
         "Your fraction is upside down. It is the sum over the sum of absolute values.",
     ),

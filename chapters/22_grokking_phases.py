@@ -26,6 +26,7 @@ from torch import Tensor
 
 from course_utils import checks, evidence, fourier, progress, zoo
 from course_utils.plots import grokking as figures
+from course_utils.plots import lines
 from course_utils.plots import modular as modular_figures
 from course_utils.tasks import modular
 from course_utils.training import Recipe, train
@@ -185,7 +186,7 @@ sums_restricted, _ = progress_losses(modular_logits(problem, also_sums.model), s
 print(f"sums, as many steps: training accuracy {also_sums.history['train_accuracy'][-1]:.0%}, the strongest frequency has "
       f"{sums_shares.max():.1%}, restricted loss {sums_restricted:.2f} nats")
 shown = {part: losses[part] for part in PARTS[:5]}
-figures.curves(
+lines.curves(
     steps, shown, "The circuit grows from the first few hundred steps on; test loss hides it", "step", "loss (nats)", logarithmic=True
 ).show()
 
@@ -427,7 +428,7 @@ seen, unseen = zip(*(mirror_accuracy(right, train_questions) for right in correc
 at = steps.index(3000)
 right_seen = correct[at][~train_questions & train_questions.T].sum()
 print(f"of the right answers on the test set at step 3 000, {right_seen / correct[at][~train_questions].sum():.0%} have their mirror in the training set")
-figures.curves(
+lines.curves(
     steps[: steps.index(6000)],
     {"mirror in the training set": seen[: steps.index(6000)], "mirror not seen": unseen[: steps.index(6000)]},
     "Questions whose mirror was seen come first", "step", "accuracy on test questions",
@@ -517,7 +518,7 @@ checks.grokking.test_descend_product(descend_product)
 # %%
 descend_product = checks.yours_or(descend_product, progress.descend_product)
 time = list(range(301))
-figures.curves(
+lines.curves(
     time,
     {
         "one number": 1 - 0.95 ** torch.tensor(time),

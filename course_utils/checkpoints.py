@@ -50,3 +50,9 @@ def read_newest(path: Path) -> dict[str, Any] | None:
             f"{path} is damaged, and there is no earlier checkpoint that is whole. Delete it to start again."
         )
     return None
+
+
+def remove(path: Path) -> None:
+    """Deletes a checkpoint that has served, and the one before it."""
+    for file in (path, path.with_name(path.name + ".previous")):
+        file.unlink(missing_ok=True)

@@ -11,40 +11,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from course_utils.plots import style
-
-Series = Sequence[float] | Float[Tensor, "n"]
-COLOURS = {
-    "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
-}  # fmt: skip
-
-
-def _values(series: Series) -> list[float]:
-    return series.tolist() if isinstance(series, Tensor) else list(series)
-
-
-def _colour(name: str, place: int) -> str:
-    return COLOURS.get(name, style.SEQUENCE[place % 6])
-
-
-def curves(
-    x: Series,
-    lines: Mapping[str, Series],
-    title: str,
-    x_title: str,
-    y_title: str,
-    *,
-    logarithmic: bool = False,
-) -> go.Figure:
-    """Several quantities over one."""
-    fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
-    for i, (name, values) in enumerate(lines.items()):
-        fig.add_scatter(
-            x=_values(x), y=_values(values), name=name, mode="lines+markers",
-            line={"color": _colour(name, i), "width": 2}, marker={"size": 5},
-        )  # fmt: skip
-    if logarithmic:
-        fig.update_yaxes(**style.logarithmic())
-    return fig
+from course_utils.plots.lines import Series, colour_of, mark, values_of
 
 
 def measures(
@@ -63,8 +30,8 @@ def measures(
         dash = "dot" if row == len(panels) else "solid"  # colours repeat below
         for name, values in lines.items():
             fig.add_scatter(
-                x=list(steps), y=_values(values), name=name, mode="lines+markers", marker={"size": 4},
-                line={"color": _colour(name, place), "width": 2, "dash": dash}, row=row, col=1,
+                x=list(steps), y=values_of(values), name=name, mode="lines+markers", marker={"size": 4},
+                line={"color": colour_of(name, place), "width": 2, "dash": dash}, row=row, col=1,
                 legendgroup=panel, legendgrouptitle_text=panel,
             )  # fmt: skip
             place += 1
@@ -75,32 +42,25 @@ def measures(
     axis = {"gridcolor": style.LINE, "linecolor": style.TEXT, "zeroline": False, "showline": True}
     fig.update_xaxes(**axis)
     fig.update_yaxes(**axis)
-    _mark(fig, phases)
+    mark(fig, phases)
     fig.update_layout(height=190 * len(panels) + 120, legend={"groupclick": "toggleitem", "tracegroupgap": 40})
     return fig
-
-
-def _mark(fig: go.Figure, marks: Mapping[str, float]) -> None:
-    for name, at in marks.items():
-        fig.add_vline(at, line={"dash": "dot", "color": style.GREY, "width": 1.5})
-        fig.add_annotation(
-            x=at, y=1.0, yref="paper", yanchor="bottom", xanchor="center", showarrow=False,
-            text=name, font={"size": 11, "color": style.TEXT},
-        )  # fmt: skip
 
 
 def power_law(x: Series, y: Series, fit: tuple[float, float], title: str, x_title: str, y_title: str) -> go.Figure:
     """Measured points and the fitted line y = c·xⁿ on two logarithmic axes; ``fit`` is (n, c)."""
     exponent, factor = fit
     fig = style.figure(title, f"Points of {y_title} over {x_title} near a straight line. {title}.", x_title, y_title)
-    ends = [min(_values(x)), max(_values(x))]
-    fig.add_scatter(x=_values(x), y=_values(y), mode="markers", name="runs", marker={"size": 9, "color": style.BLUE})
+    ends = [min(values_of(x)), max(values_of(x))]
+    fig.add_scatter(
+        x=values_of(x), y=values_of(y), mode="markers", name="runs", marker={"size": 9, "color": style.BLUE}
+    )
     fig.add_scatter(
         x=ends, y=[factor * end**exponent for end in ends], mode="lines", name=f"slope {exponent:.2f}",
         line={"color": style.GREY, "dash": "dash"},
     )  # fmt: skip
     fig.update_xaxes(type="log", tickvals=_round_numbers(ends[0], ends[1]))
-    fig.update_yaxes(type="log", tickvals=_round_numbers(min(_values(y)), max(_values(y))))
+    fig.update_yaxes(type="log", tickvals=_round_numbers(min(values_of(y)), max(values_of(y))))
     return fig
 
 

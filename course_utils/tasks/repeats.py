@@ -51,6 +51,13 @@ class RepeatTask:
             raise CourseError(f"Unknown filling {self.filling!r}: choose one of {', '.join(FILLINGS)}.")
         if not 1 <= shortest <= longest:
             raise CourseError(f"Copy lengths go from the shortest to the longest, from 1 up; they were {self.copy}.")
+        if self.copies < 1:
+            raise CourseError(f"A span is copied at least once; copies was {self.copies}.")
+        if self.gap is not None and not 0 <= self.gap[0] <= self.gap[1]:
+            raise CourseError(f"Gaps go from the smallest to the largest, from 0 up; they were {self.gap}.")
+        room = self.vocab if self.translation is None else self.vocab // 2
+        if self.alphabet is not None and not 1 <= self.alphabet <= room:
+            raise CourseError(f"An alphabet has 1 to {room} of the tokens here; it was {self.alphabet}.")
         least_gap = self.gap[0] if self.gap else 0
         need = longest * (1 + self.copies) + least_gap * self.copies
         if need > self.length:

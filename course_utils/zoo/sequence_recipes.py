@@ -73,14 +73,14 @@ SEQUENCE_ENTRIES: dict[str, Entry] = {
         gates=at_least(test_accuracy=0.99, previous=0.7, prefix=0.85),
     ),
     "induction-four-heads": Entry(
-        about="The same task with four heads a layer.",
-        recipe=repeats(problem=RepeatProblem(n_heads=4, d_head=16)),
+        about="The same task with four heads a layer, at a lower learning rate.",
+        recipe=repeats(1500, problem=RepeatProblem(n_heads=4, d_head=16), lr=3e-3),
         measure=measure_evaluation,
         gates=at_least(test_accuracy=0.99),
     ),
     "induction-one-layer": Entry(
-        about="The same task with one layer, which cannot do it, in twice the steps.",
-        recipe=repeats(steps=2400, problem=RepeatProblem(n_layers=1)),
+        about="The same task with one layer, which cannot do it, in twice the steps at a lower learning rate.",
+        recipe=repeats(2400, problem=RepeatProblem(n_layers=1), lr=3e-3),
         measure=measure_evaluation,
         gates=lambda metrics: [],
     ),

@@ -164,8 +164,8 @@ def finite(n_train: int, seed: int) -> Recipe:
 
 
 def starved(seed: int, n_layers: int = 1) -> Recipe:
-    """More verbs than a head of four dimensions can tell apart at ease."""
-    return trigrams(TrigramProblem(PhraseTask(verbs=24), d_head=4, n_layers=n_layers), 3000, seed, log_every=1000)
+    """More verbs than a head of three dimensions can tell apart at ease."""
+    return trigrams(TrigramProblem(PhraseTask(verbs=24), d_head=3, n_layers=n_layers), 3000, seed, log_every=1000)
 
 
 SEQUENCE_TABLES: dict[str, Table] = {
@@ -188,10 +188,10 @@ SEQUENCE_TABLES: dict[str, Table] = {
         measure=measure_phrases,
     ),
     "induction-seeds": Table(
-        about="The induction task over ten seeds, and with four heads a layer over five.",
+        about="The induction task over ten seeds, and with four heads a layer over three.",
         recipes=(
             *(repeats_recipe(seed=seed) for seed in range(1, 11)),
-            *(repeats_recipe(seed=seed, problem=RepeatProblem(n_heads=4, d_head=16)) for seed in range(1, 6)),
+            *(repeats_recipe(1500, seed, RepeatProblem(n_heads=4, d_head=16), lr=3e-3) for seed in range(1, 4)),
         ),
         measure=measure_induction,
     ),
@@ -207,8 +207,8 @@ SEQUENCE_TABLES: dict[str, Table] = {
     "induction-finite-data": Table(
         about="The induction task with 256 to 1 024 training sequences: memorising, generalising, and grokking between.",
         recipes=(
-            *(finite(512, seed) for seed in range(1, 11)),
-            *(finite(n, seed) for n in (256, 384, 640, 768, 1024) for seed in range(1, 4)),
+            *(finite(n, seed) for n in (384, 512) for seed in range(1, 11)),
+            *(finite(n, seed) for n in (256, 768, 1024) for seed in range(1, 3)),
         ),
         measure=measure_finite,
     ),

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from course_utils import checkpoints
 from course_utils.errors import CourseError
 from course_utils.training import Recipe, Run, train
 from course_utils.zoo import store
@@ -39,7 +40,7 @@ def rebuild(name: str, out_dir: Path, progress: bool = False) -> Path:
     checkpoint = out_dir / f"{name}.checkpoint"
     run = train(recipe, checkpoint=checkpoint, progress=progress)
     path = write(name, run, out_dir)
-    checkpoint.unlink(missing_ok=True)
+    checkpoints.remove(checkpoint)
     return path
 
 

@@ -156,3 +156,19 @@ def test_the_dictionary_is_one_to_one_and_the_translation_s_own():
 def test_what_does_not_fit_is_refused_in_a_sentence(values, words):
     with pytest.raises(CourseError, match=words):
         RepeatTask(**values)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"copies": 0},
+        {"gap": (3, 1)},
+        {"gap": (-1, 2)},
+        {"alphabet": 65},
+        {"alphabet": 0},
+        {"alphabet": 33, "translation": 1},
+    ],
+)
+def test_settings_that_cannot_be_are_refused_in_a_sentence(wrong):
+    with pytest.raises(CourseError, match=r"\w \w"):
+        RepeatTask(**{"filling": "uniform", **wrong})

@@ -1,0 +1,89 @@
+"""Figures that every chapter needs: several quantities over one, and bars side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from jaxtyping import Float
+from torch import Tensor
+
+from course_utils.plots import style
+
+Series = Sequence[float] | Float[Tensor, "n"]
+COLOURS = {
+    "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
+}  # fmt: skip
+
+
+def values_of(series: Series) -> list[float]:
+    """The numbers of a sequence or a tensor."""
+    return series.tolist() if isinstance(series, Tensor) else list(series)
+
+
+def colour_of(name: str, place: int) -> str:
+    """The colour that a quantity has in every chapter, or that of its place in the legend."""
+    return COLOURS.get(name, style.SEQUENCE[place % len(style.SEQUENCE)])
+
+
+def curves(
+    x: Series,
+    lines: Mapping[str, Series],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    logarithmic: bool = False,
+    markers: bool = True,
+    marks: Mapping[str, float] | None = None,
+) -> go.Figure:
+    """Several quantities over one; ``marks`` names places on the x axis, drawn as dotted vertical lines."""
+    fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
+    for i, (name, values) in enumerate(lines.items()):
+        fig.add_scatter(
+            x=values_of(x), y=values_of(values), name=name, mode="lines+markers" if markers else "lines",
+            line={"color": colour_of(name, i), "width": 2, "dash": "solid" if i < 6 else "dot"}, marker={"size": 5},
+        )  # fmt: skip
+    if logarithmic:
+        fig.update_yaxes(**style.logarithmic())
+    mark(fig, marks or {})
+    return fig
+
+
+def mark(fig: go.Figure, marks: Mapping[str, float]) -> None:
+    """Adds a dotted vertical line with a name above it for each mark."""
+    for name, at in marks.items():
+        fig.add_vline(at, line={"dash": "dot", "color": style.GREY, "width": 1.5})
+        fig.add_annotation(
+            x=at, y=1.0, yref="paper", yanchor="bottom", xanchor="center", showarrow=False,
+            text=name, font={"size": 11, "color": style.TEXT},
+        )  # fmt: skip
+
+
+def bars(
+    categories: Sequence[str],
+    groups: Mapping[str, Series],
+    title: str,
+    y_title: str,
+    *,
+    percent: bool = False,
+    level: tuple[str, float] | None = None,
+    colours: Sequence[str] = style.SEQUENCE,
+) -> go.Figure:
+    """Bars over categories, one colour a group; ``level`` is a named dotted horizontal line."""
+    alt = f"Bars of {y_title} for {', '.join(categories)}"
+    alt += f", by {', '.join(groups)}. {title}." if len(groups) > 1 else f". {title}."
+    fig = style.figure(title, alt, "", y_title)
+    for (name, values), colour in zip(groups.items(), colours, strict=False):
+        fig.add_bar(x=list(categories), y=values_of(values), name=name, marker_color=colour)
+    if level is not None:
+        fig.add_hline(level[1], line={"dash": "dot", "color": style.GREY, "width": 1.5})
+        fig.add_annotation(
+            x=1, xref="paper", y=level[1], yanchor="bottom", xanchor="right", showarrow=False,
+            text=level[0], font={"color": style.TEXT, "size": 11},
+        )  # fmt: skip
+    fig.update_layout(barmode="group", bargap=0.2, showlegend=len(groups) > 1)
+    fig.update_xaxes(type="category", automargin=True)
+    if percent:
+        fig.update_yaxes(tickformat=".0%")
+    return fig

@@ -407,8 +407,8 @@ figures.matrices(
 #
 # * **Nine skip trigrams.** A rule of the form "*if 14 stood anywhere before, then after END comes 14*" is called a *skip trigram*: three tokens
 #   `14 … END → 14` with any gap. Nine large numbers have a high score and an OV row that says the number itself.
-# * **A default.** `START` has a low score, but a higher one than small numbers and 18. When no other large number is there, it wins. Its
-#   row says 18, and speaks against all others.
+# * **A default.** `START` is in every list. Its score lies below those of the nine, and far above those of small numbers and of 18. So when none of
+#   the nine is there, it wins. Its row says 18, and speaks against most others.
 #
 # The table of the OV circuit is a product of thin matrices, so its rank is at most d_head = 32. Which of its 22 singular values are
 # large says how much of that room is used:
@@ -638,14 +638,14 @@ print(f"frozen: right {frozen_right:.1%}, another noun of the same verb {frozen_
 # *which of them*. That is exactly the bug, and it had been covered by rescaled attention.
 #
 # When can a network not hide it? When its head has too little room. A table of 25 more runs: the same network on ten seeds; one with 24
-# verbs and a head of four dimensions, on ten; and five of those with a second layer, whose heads can pass the preposition on.
+# verbs and a head of three dimensions, on ten; and five of those with a second layer, whose heads can pass the preposition on.
 
 # %%
 phrase_runs = zoo.table("phrase-seeds")
 groups = {
     "12 verbs, d_head 32": [row for row in phrase_runs if row["verbs"] == 12],
-    "24 verbs, d_head 4": [row for row in phrase_runs if row["verbs"] == 24 and row["n_layers"] == 1],
-    "24 verbs, d_head 4, two layers": [row for row in phrase_runs if row["n_layers"] == 2],
+    "24 verbs, d_head 3": [row for row in phrase_runs if row["verbs"] == 24 and row["n_layers"] == 1],
+    "24 verbs, d_head 3, two layers": [row for row in phrase_runs if row["n_layers"] == 2],
 }
 for label, group in groups.items():
     mean = {key: sum(row[key] for row in group) / len(group) for key in ("right", "bug") if group[0][key] is not None}
@@ -939,7 +939,7 @@ evidence.table(
         ("... over seeds", "not published", f"right {percent(min(r['frozen_right'] for r in plain), 1)} to {percent(max(r['frozen_right'] for r in plain), 1)}", "",
          "", verdict(max(r["frozen_right"] for r in plain) < 0.9, "under 90 % in all seeds")),
         ("a starved head shows the bug", "not published", f"{percent(sum(r['bug'] for r in starved) / 10)}, worst pair {percent(max(r['worst_pair'] for r in starved), 1)}",
-         f"two layers: {percent(sum(r['bug'] for r in deeper) / 5)}", "24 verbs, d_head 4",
+         f"two layers: {percent(sum(r['bug'] for r in deeper) / 5)}", "24 verbs, d_head 3",
          verdict(sum(r["bug"] for r in starved) / 10 > 5 * sum(r["bug"] for r in deeper) / 5, "five times that of two layers")),
         ("ablations disagree: head 0 by zero, mean, resample", "not published", ", ".join(number(loss) for loss in head_0), "", "loss (nats)",
          verdict(max(head_0) > 5 * min(head_0), "five times")),

@@ -427,8 +427,8 @@ figures.matrices(
 #
 # * **Nine skip trigrams.** A rule of the form "*if 14 stood anywhere before, then after END comes 14*" is called a *skip trigram*: three tokens
 #   `14 … END → 14` with any gap. Nine large numbers have a high score and an OV row that says the number itself.
-# * **A default.** `START` has a low score, but a higher one than small numbers and 18. When no other large number is there, it wins. Its
-#   row says 18, and speaks against all others.
+# * **A default.** `START` is in every list. Its score lies below those of the nine, and far above those of small numbers and of 18. So when none of
+#   the nine is there, it wins. Its row says 18, and speaks against most others.
 #
 # The table of the OV circuit is a product of thin matrices, so its rank is at most d_head = 32. Which of its 22 singular values are
 # large says how much of that room is used:

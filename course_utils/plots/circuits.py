@@ -47,11 +47,12 @@ def matrices(
         ticks = list(range(0, len(names), every))
         settings = {
             "tickvals": ticks, "ticktext": [names[k] for k in ticks], "showgrid": False, "zeroline": False,
-            "title_text": what, "title_standoff": 4, "constrain": "domain", "tickangle": 0,
+            "title_text": what, "title_standoff": 4, "constrain": "domain",
+            "tickangle": -90 if axis == "x" and len(ticks) > 12 and max(map(len, names)) > 2 else 0,
         }  # fmt: skip
         fig.update_xaxes(**settings) if axis == "x" else fig.update_yaxes(**settings, autorange="reversed")
     for i in range(2, len(tables) + 1):
-        fig.update_yaxes(title_text="", row=1, col=i)
+        fig.update_yaxes(title_text="", showticklabels=False, row=1, col=i)
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
     fig.update_layout(height=height, margin={"l": 62, "r": 20, "t": 84, "b": 52})
     return fig

@@ -629,7 +629,7 @@ circuit_names = ["head 0: where it looks", "head 0: what it carries", "head 1: w
 figure = lines.bars(circuit_names, pulls, "Each head's gradients wait for the other head", "norm of the gradient")
 figure.update_yaxes(**style.logarithmic()).show()
 print("gradient with the other head built, over absent:", {
-    name: f"{built / absent:.0f} times" for name, absent, built in zip(circuit_names, pulls["absent"], pulls["built"])})
+    name: f"{built / absent:.0f} times" for name, absent, built in zip(circuit_names, pulls["absent"], pulls["built"], strict=True)})
 
 # %% [markdown]
 # Where head 0 looks is pulled at some thirty times as hard once head 1 is there. And the pull is small at the start, but it is *not zero*. Two things make a beginning. A random head 0

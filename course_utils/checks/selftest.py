@@ -93,29 +93,34 @@ def mutation_scores(
 ) -> list[Score]:
     """How many mutants of each reference does its check reject?
 
+    Two tables of the topic, each with a reason for each mutant, name those that it should accept. EQUIVALENT_MUTANTS return
+    what the reference returns. OTHER_RIGHT_MUTANTS, of exercises with many right answers, return another one.
+
     sample: so many mutants of the whole topic, drawn with `seed`; None for all of them.
     seconds: stop when this time is over (mutants are run in random order, so what was run is a fair sample).
     """
     started = time.perf_counter()
     table: dict[str, dict[str, str]] = getattr(module, "EQUIVALENT_MUTANTS", {})
+    others: dict[str, dict[str, str]] = getattr(module, "OTHER_RIGHT_MUTANTS", {})
     scores, jobs = {}, []
     for name, test in all_checks(module).items():
         spec: Spec = test.spec  # type: ignore[attr-defined]
         reference = resolved(spec.reference)
         found = mutants(reference)
-        listed = table.get(name, {})
+        same, other = table.get(name, {}), others.get(name, {})
+        listed = same | other
         scores[name] = score = Score(name, len(found))
         known = {m.description for m in found}
         score.problems += [f"{name}: no mutant is called {d!r} any more" for d in listed if d not in known]
         score.problems += [f"{name}: the equivalent mutant {d!r} has no reason" for d, why in listed.items() if not why]
-        jobs += [(test, reference, mutant, mutant.description in listed) for mutant in found]
-    for name in table.keys() - scores.keys():
-        raise KeyError(f"EQUIVALENT_MUTANTS names {name}, which is no check of {module.__name__}")
+        jobs += [(test, reference, m, _LISTED[(m.description in same, m.description in other)]) for m in found]
+    for name in (table.keys() | others.keys()) - scores.keys():
+        raise KeyError(f"The table of right mutants names {name}, which is no check of {module.__name__}")
     random.Random(seed).shuffle(jobs)
-    for test, reference, mutant, is_listed in jobs[:sample]:
+    for test, reference, mutant, listed_as in jobs[:sample]:
         if seconds is not None and time.perf_counter() - started > seconds:
             break
-        _judge(test, reference, mutant, is_listed, scores[test.__name__])
+        _judge(test, reference, mutant, listed_as, scores[test.__name__])
     return list(scores.values())
 
 
@@ -198,18 +203,21 @@ def _only(module: ModuleType, name: str) -> ModuleType:
     return narrow
 
 
-def _judge(test: Check, reference: Any, mutant: Mutant, is_listed: bool, score: Score) -> None:
+_LISTED = {(False, False): "", (True, False): "equivalent", (False, True): "right", (True, True): "equivalent"}
+
+
+def _judge(test: Check, reference: Any, mutant: Mutant, listed_as: str, score: Score) -> None:
     try:
         changed = built(mutant, reference)
     except Exception:  # a mutant that cannot even be defined is noticed by everybody
         score.killed += 1
         return
     outcome = run(test, changed, seconds=MUTANT_SECONDS, diagnose=False).outcome
-    if is_listed:
+    if listed_as:
         score.equivalent += 1
         if outcome is not Outcome.PASSED:
-            score.problems.append(f"{score.check}: {mutant.description!r} is listed as equivalent, but is rejected")
-        elif not is_equivalent(test.spec, reference, changed):  # type: ignore[attr-defined]
+            score.problems.append(f"{score.check}: {mutant.description!r} is listed as {listed_as}, but is rejected")
+        elif listed_as == "equivalent" and not is_equivalent(test.spec, reference, changed):  # type: ignore[attr-defined]
             score.problems.append(f"{score.check}: {mutant.description!r} is called equivalent, but its output differs")
     elif outcome is Outcome.PASSED:
         score.survivors.append(mutant.description)

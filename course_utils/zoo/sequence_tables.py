@@ -207,8 +207,8 @@ SEQUENCE_TABLES: dict[str, Table] = {
     "induction-finite-data": Table(
         about="The induction task with 256 to 1 024 training sequences: memorising, generalising, and grokking between.",
         recipes=(
-            *(finite(n, seed) for n in (384, 512) for seed in range(1, 11)),
-            *(finite(n, seed) for n in (256, 768, 1024) for seed in range(1, 3)),
+            *(finite(n, seed) for n in (448, 512) for seed in range(1, 11)),
+            *(finite(n, seed) for n, seeds in {256: 1, 384: 2, 1024: 2}.items() for seed in range(1, seeds + 1)),
         ),
         measure=measure_finite,
     ),

@@ -17,9 +17,9 @@ from course_utils.checks.induction import (
     virtual,
     weights,
 )
-from course_utils.checks.induction.equivalents import EQUIVALENT_MUTANTS
+from course_utils.checks.induction.equivalents import EQUIVALENT_MUTANTS, OTHER_RIGHT_MUTANTS
 
-__all__ = ["EQUIVALENT_MUTANTS"]
+__all__ = ["EQUIVALENT_MUTANTS", "OTHER_RIGHT_MUTANTS"]
 
 # In the order of the exercises.
 test_induction_targets = places.test_induction_targets

@@ -52,25 +52,26 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
     },
 }
 
-# Other weights that do what is asked, to the check's measure: right answers, although their numbers are not the
-# reference's. `selftest` calls them survivors, because it compares outputs and not what a network does.
-OTHER_RIGHT_WEIGHTS: dict[str, str] = {
-    "line 12: `2 * vocab` → `3 * vocab`": "The stream has axes that nobody uses.",
-    "line 14: `30 * d_head ** 0.5` → `29 * d_head ** 0.5`": "Scores differ by 29.",
-    "line 14: `30 * d_head ** 0.5` → `31 * d_head ** 0.5`": "Scores differ by 31.",
-    "line 14: `d_head ** 0.5` → `d_head * 0.5`": "Scores differ by more.",
-    "line 14: `d_head ** 0.5` → `d_head ** 1.0`": "Scores differ by more.",
-    "line 14: `d_head ** 0.5` → `d_head ** 1.5`": "Scores differ by more.",
-    "line 14: `d_head ** 0.5` → `d_head`": "Scores differ by more.",
-    "line 15: `torch.zeros` → `torch.ones`": "All tokens write the same into the other rooms: all scores shift alike.",
-    "line 15: `torch.zeros` → `torch.ones` (2)": "All places write the same into the other rooms: all scores shift alike.",
-    "line 15: `torch.zeros` → `torch.ones` (3)": "The other rooms add the same to all logits.",
-    "line 16: `torch.zeros` → `torch.ones`": "The other rooms add the same to all scores of a query, and to all values.",
-    "line 17: `torch.zeros` → `torch.ones`": "Each head adds the same to all axes of the other rooms.",
-    "line 18: `30 * words` → `29 * words`": "Logits may have any size.",
-    "line 18: `30 * words` → `31 * words`": "Logits may have any size.",
-    "line 18: `30 * words` → `words`": "Logits may have any size.",
-    "line 31: `2 * words` → `3 * words`": "The copied token is three times as loud as the query's own.",
-    "line 34: `-2` → `-1`": "At the first place a match and the term that keeps away cancel: enough beside a match.",
-    "line 34: `-2` → `-3`": "The first place is avoided more.",
+# Other weights that do what is asked: right answers, although their numbers are not the reference's.
+OTHER_RIGHT_MUTANTS: dict[str, dict[str, str]] = {
+    "test_induction_weights": {
+        "line 12: `2 * vocab` → `3 * vocab`": "The stream has axes that nobody uses.",
+        "line 14: `30 * d_head ** 0.5` → `29 * d_head ** 0.5`": "Scores differ by 29.",
+        "line 14: `30 * d_head ** 0.5` → `31 * d_head ** 0.5`": "Scores differ by 31.",
+        "line 14: `d_head ** 0.5` → `d_head * 0.5`": "Scores differ by more.",
+        "line 14: `d_head ** 0.5` → `d_head ** 1.0`": "Scores differ by more.",
+        "line 14: `d_head ** 0.5` → `d_head ** 1.5`": "Scores differ by more.",
+        "line 14: `d_head ** 0.5` → `d_head`": "Scores differ by more.",
+        "line 15: `torch.zeros` → `torch.ones`": "All tokens write the same into the other rooms: all scores shift alike.",
+        "line 15: `torch.zeros` → `torch.ones` (2)": "All places write the same into the other rooms: all scores shift alike.",
+        "line 15: `torch.zeros` → `torch.ones` (3)": "The other rooms add the same to all logits.",
+        "line 16: `torch.zeros` → `torch.ones`": "The other rooms add the same to all scores of a query, and to all values.",
+        "line 17: `torch.zeros` → `torch.ones`": "Each head adds the same to all axes of the other rooms.",
+        "line 18: `30 * words` → `29 * words`": "Logits may have any size.",
+        "line 18: `30 * words` → `31 * words`": "Logits may have any size.",
+        "line 18: `30 * words` → `words`": "Logits may have any size.",
+        "line 31: `2 * words` → `3 * words`": "The copied token is three times as loud as the query's own.",
+        "line 34: `-2` → `-1`": "At the first place a match and the term that keeps away cancel: enough beside a match.",
+        "line 34: `-2` → `-3`": "The first place is avoided more.",
+    },
 }

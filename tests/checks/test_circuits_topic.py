@@ -92,6 +92,43 @@ def test_a_head_of_the_library_may_be_used_in_the_network():
     assert run(test, one_result_too_many).outcome is Outcome.FAILED
 
 
+@pytest.mark.parametrize("decides", ["first", "last", "any", "all"])
+def test_each_layer_decides_for_itself_whether_it_has_an_mlp(decides):
+    def answer(tokens, weights):
+        layers = sum(name.endswith(".W_Q") for name in weights)
+        there = [f"blocks.{layer}.mlp.W_in" in weights for layer in range(layers)]
+        has_mlp = {"first": there[0], "last": there[-1], "any": any(there), "all": all(there)}[decides]
+        for layer in range(layers):
+            name = f"blocks.{layer}.mlp"
+            if has_mlp and not there[layer]:  # instead of a KeyError, which everybody would notice
+                weights = weights | {f"{name}.W_in": weights["unembed.W_U"], f"{name}.W_out": weights["embed.W_E"]}
+            if not has_mlp:
+                weights = {key: weight for key, weight in weights.items() if not key.startswith(name)}
+        return circuits.transformer(tokens, weights)
+
+    report = run(CHECKS["test_transformer"], answer)
+    assert report.outcome is Outcome.FAILED
+    assert "an MLP in layer" in report.finding.what
+    assert (report.mistake == "MLPs as in layer 0") is (decides in ("first", "all"))
+
+
+def test_an_answer_with_a_result_for_each_head_is_told_to_add_them_up():
+    def answer(tokens, weights):
+        return circuits.transformer(tokens, weights).repeat(weights["blocks.0.attn.W_Q"].shape[0], 1, 1)
+
+    assert "an axis for heads in front" in run(CHECKS["test_transformer"], answer).finding.why
+
+
+@pytest.mark.parametrize("number", [5, 24, 64])
+def test_the_root_of_another_number_than_d_head_is_named(number):
+    def answer(queries, keys, W_Q, W_K):
+        return queries @ W_Q @ (keys @ W_K).T / number**0.5
+
+    report = run(CHECKS["test_qk_circuit"], answer)
+    assert f"divide by √{number}," in report.finding.why
+    assert report.mistake == ""
+
+
 def test_eigenvalues_may_come_from_a_symmetric_matrix_only_where_it_is_one():
     def of_whatever(matrix):
         solver = torch.linalg.eigvalsh if torch.allclose(matrix, matrix.T) else torch.linalg.eigvals

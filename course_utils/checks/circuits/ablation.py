@@ -46,15 +46,18 @@ def _variant(
     where: Callable[[int, int], tuple[int, Any]] = lambda layer, head: (layer, head),
     how: Callable[[str], str] = lambda how: how,
     then: Callable[[Tensor], Tensor] = lambda logits: logits,
-    read: Callable[[Tensor, Tensor], Tensor] = lambda tokens, others: others,
-    put: Callable[[Tensor, Any, Tensor], object] = lambda z, head, new: z[:, :, head].copy_(new),
+    read: Callable[[Tensor, Tensor, str], Tensor] = lambda tokens, others, how: others,
+    take: Callable[[Tensor, Any], Tensor] = lambda z, head: z[:, :, head],
+    put: Callable[[Tensor, Any, Tensor], object] = lambda z, head, new: z.__setitem__(
+        (slice(None), slice(None), head), new
+    ),
 ) -> Any:
     """A wrong answer that differs from an ablation in one of its steps."""
 
     def wrong(model: Transformer, tokens: Tensor, layer: int, head: int, kind: str, others: Tensor) -> Tensor:
         at, which = where(layer, head)
         name = _name(at, hook)
-        new = instead(_kept(model, read(tokens, others), name)[:, :, which], how(kind))
+        new = instead(take(_kept(model, read(tokens, others, kind), name), which), how(kind))
 
         def replace(z: Tensor, hook: Any) -> Tensor:
             z = z.clone()
@@ -89,8 +92,12 @@ def _last_place_only(z: Tensor, head: int, new: Tensor) -> None:
     z[:, -1, head] = new[..., -1, :]
 
 
-def _place_for_head(z: Tensor, head: int, new: Tensor) -> None:
-    z[:, head] = new[..., head, :].unsqueeze(-2)
+def _second_axis(z: Tensor, head: int) -> Tensor:
+    return z[:, head]
+
+
+def _put_at_place(z: Tensor, head: int, new: Tensor) -> None:
+    z[:, head] = new if new.any() else 0.0
 
 
 def _subtracted_from_logits(
@@ -180,8 +187,15 @@ MISTAKES = [
     ),
     Mistake(
         "place in place of head",
-        _variant(put=_place_for_head),
-        "You index places with the head's number. The axes of `hook_z` are batch, place, head, d_head.",
+        _variant(take=_second_axis, put=_put_at_place),
+        "You write `z[:, head]`, which is the *place* of that number, of all heads. The axes of `hook_z` are batch, place, head, "
+        "d_head: `z[:, :, head]`.",
+    ),
+    Mistake(
+        "place in place of head where it is put in",
+        _variant(put=_put_at_place),
+        "In the hook you write on `z[:, head]`, which is a place. The axes of `hook_z` are batch, place, head, d_head: the head "
+        "is `z[:, :, head]` there too.",
     ),
     Mistake(
         "first layer whichever is asked",
@@ -204,6 +218,11 @@ MISTAKES = [
         "You put in the mean, whatever `how` says.",
     ),
     Mistake(
+        "always resampled",
+        _variant(how=lambda how: "resample"),
+        "You put in the rows of `others` as they are, whatever `how` says.",
+    ),
+    Mistake(
         "resampled from the mean",
         _variant(how=lambda how: "mean" if how == "resample" else how),
         "For 'resample' you put in the mean over `others`. Row i of `tokens` gets what the head carries in row i of `others`.",
@@ -221,8 +240,14 @@ MISTAKES = [
     ),
     Mistake(
         "mean over the question's own batch",
-        _variant(read=lambda tokens, others: tokens),
+        _variant(read=lambda tokens, others, how: tokens),
         "You take the head's activations on `tokens`, so that it still carries what belongs to the question. Take them on "
+        "`others`.",
+    ),
+    Mistake(
+        "own mean",
+        _variant(read=lambda tokens, others, how: tokens if how == "mean" else others),
+        "For 'mean' you average the head's activations on `tokens` themselves, as with `z.mean(0)` in the hook. Average those on "
         "`others`.",
     ),
     Mistake(
@@ -250,6 +275,16 @@ MISTAKES = [
         "queries ablated",
         _variant(hook="hook_q"),
         "You replace the head's queries: then it looks elsewhere and carries what it finds there. What it carries is `hook_z`.",
+    ),
+    Mistake(
+        "pattern ablated",
+        _variant(
+            hook="hook_pattern",
+            take=_second_axis,
+            put=lambda pattern, head, new: pattern.__setitem__((slice(None), head), new),
+        ),
+        "You replace the head's pattern: it looks elsewhere, but still carries what it finds in the question. What it carries is "
+        "`hook_z`: values mixed by the pattern.",
     ),
     Mistake(
         "later parts not run again",
@@ -301,8 +336,8 @@ def _wanted(model: Transformer, tokens: Tensor, layer: int, head: int, how: str,
 
 def _cases() -> list[Inputs]:
     two_layers = Shape(7, 6, 8, 3, 4, 2, mlp=5)
-    kinds = (("zero", 3), ("mean", 4), ("resample", 2))
-    return [_inputs(two_layers, 2, 5, n, (i % 2, 2 - i), how, seed=60 + i) for i, (how, n) in enumerate(kinds)]
+    kinds = ("zero", "mean", "resample")  # as many others as tokens: whatever is put in has a shape that fits
+    return [_inputs(two_layers, 2, 5, 2, (i % 2, 2 - i), how, seed=60 + i) for i, how in enumerate(kinds)]
 
 
 @check(

@@ -82,6 +82,21 @@ def _mean_of_answers(model: Transformer, tokens: Tensor, endings: Tensor) -> Ten
     return _mean([model(_ending_with(tokens, ending))[:, -1] for ending in endings])
 
 
+def _run_for_each_ending(model: Transformer, tokens: Tensor, endings: Tensor) -> Tensor:
+    """The question asked once with the pattern of each version: the same as asking once, unless there is an MLP."""
+    patterns = [_kept(model, _ending_with(tokens, e), PATTERN) for e in endings]
+    return _mean([_put(model, tokens, PATTERN, lambda own, new=pattern: new) for pattern in patterns])  # type: ignore[misc]
+
+
+def _without_mlp(model: Transformer, tokens: Tensor, endings: Tensor) -> Tensor:
+    """Worked out with the weights of the embedding, the heads and the unembedding alone."""
+    frozen = _mean([_kept(model, _ending_with(tokens, e), PATTERN) for e in endings])
+    hooks: list[Any] = [(PATTERN, lambda own, hook: frozen)]
+    if model.cfg.d_mlp is not None:
+        hooks.append(("blocks.0.hook_mlp_out", lambda out, hook: torch.zeros_like(out)))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
 def _answers_of_the_last_version(model: Transformer, tokens: Tensor, endings: Tensor) -> Tensor:
     frozen = _mean([_kept(model, _ending_with(tokens, e), PATTERN) for e in endings])
     return _put(model, _ending_with(tokens, endings[-1]), PATTERN, lambda own: frozen)
@@ -174,6 +189,12 @@ MISTAKES = [
         "You average over the batch too. Each sequence has its own frozen pattern, the mean over *its* versions.",
     ),
     Mistake(
+        "mean over the wrong axis",
+        _variant(merge=lambda patterns: torch.stack(patterns).mean(1)),
+        "You average over the sequences (axis 1 of the stacked patterns) where the mean is over the endings (axis 0). Each "
+        "sequence keeps its own frozen pattern.",
+    ),
+    Mistake(
         "mean over the heads",
         _variant(merge=lambda patterns: torch.stack(patterns).mean((0, 2)).unsqueeze(1)),
         "You average over the heads. Each head has its own frozen pattern.",
@@ -204,6 +225,16 @@ MISTAKES = [
         "The pattern of the true last token is in your mean. The mean is over the versions that end with `endings` only.",
     ),
     Mistake(
+        "endings of the sequences",
+        _variant(endings=lambda model, tokens, endings: tokens[:, -1]),
+        "Your versions end with the last tokens of `tokens`. They are to end with the tokens in `endings`, each in turn.",
+    ),
+    Mistake(
+        "each ending of the sequences once",
+        _variant(endings=lambda model, tokens, endings: tokens[:, -1].unique()),
+        "Your versions end with the different last tokens of `tokens`. They are to end with the tokens in `endings`.",
+    ),
+    Mistake(
         "whole vocabulary",
         _variant(endings=_vocabulary),
         "You average over all tokens of the vocabulary. Average over those in `endings`.",
@@ -223,6 +254,18 @@ MISTAKES = [
         "mean of the answers",
         _mean_of_answers,
         "You average the *answers* over the endings. Average the patterns, then answer the question with its own last token.",
+    ),
+    Mistake(
+        "a run for each ending",
+        _run_for_each_ending,
+        "You run the model once with the pattern of each version and average the *logits*. With an MLP that is not the same: "
+        "average the patterns, and run the model once with their mean.",
+    ),
+    Mistake(
+        "MLP left out",
+        _without_mlp,
+        "You leave the MLP out, which reads what the heads have written and adds to the stream. The model may have one: replace "
+        "the pattern with a hook (`run_with_hooks`), and the model computes all else as usual.",
     ),
     Mistake(
         "answer to the last version",
@@ -297,7 +340,8 @@ def test_frozen_logits(answer: Any) -> None:
         if seed == 2:
             model = model.float()
         logits = call(answer, model, tokens, chosen)
-        what = f"the last logits of a model with {shape.heads} head{'s' * (shape.heads > 1)}, frozen over the endings {endings}"
+        parts = f"{shape.heads} head{'s' * (shape.heads > 1)}{' and an MLP' * (shape.mlp is not None)}"
+        what = f"the last logits of a model with {parts}, frozen over the endings {endings}"
         outputs = shape.vocab if shape.out is None else shape.out
         expect_shape(logits, (batch, outputs), what=what, why="One row for each sequence, one column for each logit.")
         expect_dtype(logits, "float", what=what)

@@ -62,9 +62,11 @@ def _layers(weights: Weights) -> int:
 
 def _part(weights: Weights, layer: int) -> tuple[list[tuple[Tensor, ...]], tuple[Tensor, Tensor] | None]:
     heads = zip(*(weights[f"blocks.{layer}.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O")), strict=True)
-    name = f"blocks.{layer}.mlp"
-    mlp = (weights[f"{name}.W_in"], weights[f"{name}.W_out"]) if f"{name}.W_in" in weights else None
-    return list(heads), mlp
+    return list(heads), _mlp_of(weights, layer) if f"blocks.{layer}.mlp.W_in" in weights else None
+
+
+def _mlp_of(weights: Weights, layer: int) -> tuple[Tensor, Tensor]:
+    return weights[f"blocks.{layer}.mlp.W_in"], weights[f"blocks.{layer}.mlp.W_out"]
 
 
 def _network(
@@ -125,6 +127,30 @@ def _nothing_stays(x: Tensor, heads: Any, mlp: Any) -> Tensor:
     return x if mlp is None else _mlp(x, mlp)
 
 
+def _mlp_as_in_layer_0(tokens: Tensor, weights: Weights) -> Tensor:
+    """Whether there are MLPs is decided once, by layer 0."""
+    x, has_mlp = _embedded(tokens, weights), "blocks.0.mlp.W_in" in weights
+    for layer in range(_layers(weights)):
+        x = _block(x, _part(weights, layer)[0], _mlp_of(weights, layer) if has_mlp else None)
+    return x @ weights["unembed.W_U"]
+
+
+def _mlp_if_any_layer_has_one(tokens: Tensor, weights: Weights) -> Tensor:
+    x, has_mlp = _embedded(tokens, weights), any("mlp" in name for name in weights)
+    for layer in range(_layers(weights)):
+        x = _block(x, _part(weights, layer)[0], _mlp_of(weights, layer) if has_mlp else None)
+    return x @ weights["unembed.W_U"]
+
+
+def _heads_not_taken_apart(tokens: Tensor, weights: Weights) -> Tensor:
+    """All heads' matrices at once go into a head written for one, whose `.T` turns three axes round: that raises."""
+    x = _embedded(tokens, weights)
+    for layer in range(_layers(weights)):
+        matrices = (weights[f"blocks.{layer}.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O"))
+        x = x + circuits.attention_head(x, *matrices).out
+    return x @ weights["unembed.W_U"]
+
+
 def _all_read_the_start(tokens: Tensor, weights: Weights) -> Tensor:
     start = _embedded(tokens, weights)
     added = [_block(start, *_part(weights, layer)) - start for layer in range(_layers(weights))]
@@ -172,7 +198,7 @@ def _by_einsum(tokens: Tensor, weights: Weights) -> Tensor:
 
 
 def _by_library_heads(tokens: Tensor, weights: Weights) -> Tensor:
-    """With the library's head, block after block, the sum made term by term, in single precision."""
+    """With the library's head, layer after layer, the sum made term by term, in single precision."""
     weights = {name: weight.float() for name, weight in weights.items()}
     x = torch.stack([weights["embed.W_E"][t] + weights["pos_embed.W_pos"][i] for i, t in enumerate(tokens.tolist())])
     for layer in range(_layers(weights)):
@@ -226,7 +252,7 @@ MISTAKES = [
     Mistake(
         "heads in sequence",
         _network(_heads_in_sequence),
-        "Each of your heads reads what the head before it has written. All heads of a block read the same stream; their "
+        "Each of your heads reads what the head before it has written. All heads of a layer read the same stream; their "
         "outputs are added afterwards.",
     ),
     Mistake(
@@ -242,7 +268,7 @@ MISTAKES = [
     Mistake(
         "MLP before the heads",
         _network(_mlp_first),
-        "Your MLP comes before the heads. In a block the heads come first, and the MLP reads what they have written too.",
+        "Your MLP comes before the heads. In a layer the heads come first, and the MLP reads what they have written too.",
     ),
     Mistake(
         "MLP beside the heads",
@@ -252,7 +278,7 @@ MISTAKES = [
     Mistake(
         "MLP after each head",
         _network(_mlp_after_each_head),
-        "You run the MLP after each head. There is one MLP in a block, after all its heads.",
+        "You run the MLP after each head. There is one MLP in a layer, after all its heads.",
     ),
     Mistake(
         "MLP reads the heads alone",
@@ -272,7 +298,25 @@ MISTAKES = [
     Mistake(
         "MLP left out",
         _network(lambda x, heads, mlp: _block(x, heads, None)),
-        "The MLP is missing. Where `blocks.N.mlp.W_in` is among the weights, the block has one.",
+        "The MLP is missing. Where `blocks.N.mlp.W_in` is among the weights, layer N has one.",
+    ),
+    Mistake(
+        "MLPs as in layer 0",
+        _mlp_as_in_layer_0,
+        "You decide once, by layer 0, whether there are MLPs. Each layer may have one or not: look for `blocks.N.mlp.W_in` in "
+        "every layer.",
+    ),
+    Mistake(
+        "MLP wherever another layer has one",
+        _mlp_if_any_layer_has_one,
+        "You decide once for all layers that there are MLPs. Some layers may have one and others not: look for this layer's "
+        "`blocks.N.mlp.W_in` in every layer.",
+    ),
+    Mistake(
+        "heads not taken apart",
+        _heads_not_taken_apart,
+        "W_Q, W_K, W_V and W_O hold all heads of a layer, one after the other along their first axis, and you give them whole to "
+        "a head that takes matrices. Take one head at a time: `W_Q[h]`.",
     ),
     Mistake(
         "heads left out",
@@ -295,9 +339,9 @@ MISTAKES = [
         "Each part replaces what was there before. Each part *adds* its output to the stream.",
     ),
     Mistake(
-        "one head a block",
+        "one head a layer",
         _network(lambda x, heads, mlp: _block(x, heads[:1], mlp)),
-        "You use the first head of each block only. The first axis of W_Q, W_K, W_V and W_O counts the heads.",
+        "You use the first head of each layer only. The first axis of W_Q, W_K, W_V and W_O counts the heads.",
     ),
     Mistake(
         "mean of the heads",
@@ -307,27 +351,27 @@ MISTAKES = [
     Mistake(
         "first layer only",
         _network(layers=lambda n: range(1)),
-        "You stop after the first block. Go on as long as there is a `blocks.N.attn.W_Q`.",
+        "You stop after the first layer. Go on as long as there is a `blocks.N.attn.W_Q`.",
     ),
     Mistake(
         "last layer missing",
         _network(layers=lambda n: range(n - 1)),
-        "The last block is missing: with n blocks, N runs from 0 to n − 1.",
+        "The last layer is missing: with n layers, N runs from 0 to n − 1.",
     ),
     Mistake(
         "layers in reverse",
         _network(layers=lambda n: range(n - 1, -1, -1)),
-        "You run the blocks from the last to the first. `blocks.0` comes first, in whatever order the dict holds them.",
+        "You run the layers from the last to the first. `blocks.0` comes first, in whatever order the dict holds them.",
     ),
     Mistake(
         "all layers read the embedding",
         _all_read_the_start,
-        "All your blocks read the embedding. Each reads the stream with all that has been added before it.",
+        "All your layers read the embedding. Each reads the stream with all that has been added before it.",
     ),
     Mistake(
         "embedding not unembedded",
         _start_not_read,
-        "You unembed only what the blocks have written. The embedding is part of the stream and reaches the logits too.",
+        "You unembed only what the layers have written. The embedding is part of the stream and reaches the logits too.",
     ),
     Mistake(
         "stream in place of logits",
@@ -354,14 +398,32 @@ MISTAKES = [
     ),
 ]
 
-SHAPES = (
-    Shape(vocab=11, ctx=7, model=10, heads=2, head=3, layers=1),
-    Shape(vocab=9, ctx=8, model=6, heads=3, head=4, layers=2, mlp=13, out=5),
-    Shape(vocab=7, ctx=5, model=12, heads=1, head=8, layers=3, mlp=4),
-    Shape(vocab=13, ctx=9, model=8, heads=4, head=2, layers=3, out=17),
-    Shape(vocab=8, ctx=12, model=5, heads=2, head=7, layers=2, mlp=9),
-    Shape(vocab=6, ctx=3, model=7, heads=5, head=1, layers=1, mlp=11, out=10),
+# With the length of the sequence, and the layers whose MLP is left out.
+NETWORKS: tuple[tuple[Shape, int, tuple[int, ...]], ...] = (
+    (Shape(vocab=11, ctx=7, model=10, heads=2, head=3, layers=1), 5, ()),
+    (Shape(vocab=9, ctx=8, model=6, heads=3, head=4, layers=2, mlp=13, out=5), 6, ()),
+    (Shape(vocab=10, ctx=6, model=9, heads=2, head=5, layers=2, mlp=7), 4, (0,)),
+    (Shape(vocab=7, ctx=5, model=12, heads=1, head=8, layers=3, mlp=4), 4, ()),
+    (Shape(vocab=12, ctx=7, model=6, heads=3, head=2, layers=3, mlp=8), 5, (1, 2)),
+    (Shape(vocab=13, ctx=9, model=8, heads=4, head=2, layers=3, out=17), 9, ()),
+    (Shape(vocab=8, ctx=12, model=5, heads=2, head=7, layers=2, mlp=9), 1, ()),
+    (Shape(vocab=6, ctx=3, model=7, heads=5, head=1, layers=1, mlp=11, out=10), 2, ()),
 )
+
+
+def _without_mlps(weights: Weights, layers: tuple[int, ...]) -> Weights:
+    gone = {f"blocks.{layer}.mlp.{name}" for layer in layers for name in ("W_in", "W_out")}
+    return {name: weight for name, weight in weights.items() if name not in gone}
+
+
+def _described(shape: Shape, pos: int, without: tuple[int, ...]) -> str:
+    kind = f"{shape.layers} layer{'s' * (shape.layers > 1)} of {shape.heads} head{'s' * (shape.heads > 1)}"
+    if without:
+        kept = [f"layer {layer}" for layer in range(shape.layers) if layer not in without]
+        mlp = f"an MLP in {' and '.join(kept)} only"
+    else:
+        mlp = "MLP"
+    return f"the logits of {kind} with{'out' * (shape.mlp is None)} {mlp}, {pos} token{'s' * (pos > 1)}"
 
 
 def _cases() -> list[tuple[Tensor, Weights]]:
@@ -378,17 +440,18 @@ def _cases() -> list[tuple[Tensor, Weights]]:
 )
 def test_transformer(answer: Any) -> None:
     """Compute the logits of a transformer from its weights."""
-    for seed, (shape, pos) in enumerate(zip(SHAPES, (5, 6, 4, 9, 1, 2), strict=True)):
-        tokens, weights = random_tokens(pos, vocab=shape.vocab, seed=seed), weights_of(shape, seed)
+    for seed, (shape, pos, without) in enumerate(NETWORKS):
+        tokens = random_tokens(pos, vocab=shape.vocab, seed=seed)
+        weights = _without_mlps(weights_of(shape, seed), without)
         if seed == 1:
             tokens, weights = noncontiguous(tokens), {name: noncontiguous(w) for name, w in weights.items()}
         logits = call(answer, tokens, weights)
-        kind = f"{shape.layers} layer{'s' * (shape.layers > 1)} of {shape.heads} head{'s' * (shape.heads > 1)}"
-        what = f"the logits of {kind} with{'out' * (shape.mlp is None)} MLP, {pos} token{'s' * (pos > 1)}"
+        what = _described(shape, pos, without)
         outputs = shape.vocab if shape.out is None else shape.out
-        expect_shape(
-            logits, (pos, outputs), what=what, why="One row for each place, one column for each column of W_U."
-        )
+        why = "One row for each place, one column for each column of W_U."
+        if logits.ndim == 3 and len(logits) == shape.heads:
+            why += " Yours has an axis for heads in front: what the heads write is added up."
+        expect_shape(logits, (pos, outputs), what=what, why=why)
         expect_dtype(logits, "float", what=what)
         expect_finite(logits, what=what)
         expect_close(

@@ -93,6 +93,11 @@ MISTAKES = [
         "You divide both by √d_head and by d_head. Once by √d_head is enough.",
     ),
     Mistake(
+        "scaled by the √d_head of other heads",
+        _times(lambda W_Q, keys: 32**-0.5),
+        "You divide by √32, whatever the matrices. d_head is the second axis of W_Q: divide by the root of `W_Q.shape[1]`.",
+    ),
+    Mistake(
         "transposed",
         _then(lambda scores: scores.T),
         "Your rows are keys. Rows are queries, columns are keys.",
@@ -150,6 +155,18 @@ def _inputs(n: int, m: int, d_model: int, d_head: int, seed: int) -> Inputs:
     return *vectors, noise(d_model, d_head, seed=seed + 2), noise(d_model, d_head, seed=seed + 3)
 
 
+def _why(scores: Tensor, wanted: Tensor, d_head: int) -> str:
+    """How the wanted scores came about, and of which other number the root was taken, if it looks like that."""
+    why = "Worked out one dot product at a time, over √d_head."
+    mine = scores.detach().cpu().double()
+    factor = float((mine * wanted).sum() / (wanted * wanted).sum())
+    if factor > 0 and torch.allclose(mine, factor * wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max())):
+        number = d_head / factor**2
+        if round(number) not in (0, 1, d_head) and abs(number - round(number)) < 1e-3 * number:
+            why += f" You seem to divide by √{round(number)}, and here d_head, the second axis of W_Q, is {d_head}."
+    return why
+
+
 @check(
     reference=circuits.qk_circuit,
     alternatives=[_by_loops, _by_bilinear_form, _by_scaled_weights],
@@ -167,4 +184,5 @@ def test_qk_circuit(answer: Any) -> None:
         expect_shape(scores, (n, m), what=what, why="One row for each query, one column for each key.")
         expect_dtype(scores, "float", what=what)
         expect_finite(scores, what=what, why="There is no mask.")
-        expect_close(scores, _by_loops(*given), what=what, why="Worked out one dot product at a time, over √d_head.")
+        wanted = _by_loops(*given)
+        expect_close(scores, wanted, what=what, why=_why(scores, wanted, d_head))

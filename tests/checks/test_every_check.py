@@ -36,7 +36,6 @@ RIGHT_ALL_THE_SAME = {
     ("induction.test_induction_weights", "negative"): "every path goes through an even number of weights",
     ("induction.test_induction_weights", "scaled"): "hand-made weights may have any scale",
     ("induction.test_induction_weights", "noisy"): "the network is judged by what it does, and it bears a little noise",
-    ("induction.test_induction_weights", "lists"): "weights are read as numbers, in whatever they come",
 }
 
 

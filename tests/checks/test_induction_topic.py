@@ -172,6 +172,7 @@ FAILURES = {
     "copies the token before": (in_other_hands(copied="before"), "to be the token *of* that place"),
     "lowers": (in_other_hands(loud=-2), "*lowers*"),
     "unembeds the token before": (in_other_hands(read_what_head_0_wrote), "W_U reads what head 0 has written"),
+    "layers exchanged": (in_other_hands(constructions.exchange_layers), "are the two layers exchanged"),
     "matrices": (in_other_hands(constructions.drop_head_axis), "The first axis is for heads"),
     "W_O transposed": (in_other_hands(constructions.transpose("W_O")), "d_head is"),
     "two d_head": (in_other_hands(two_d_heads), "d_head is"),
@@ -203,6 +204,67 @@ def test_weights_that_are_no_numbers_are_refused_in_words(name, value):
     assert name in report.finding.what
 
 
+def shift_last_token(part, axis):
+    """The last token's axis is confused with that of the one before, where a network has all 64."""
+
+    def change(weights, vocab, n_ctx):
+        if vocab == 64:
+            room = weights[part].movedim(axis, 0)
+            room[vocab - 1] = room[vocab - 2]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("part", "axis"),
+    [
+        ("embed.W_E", 0),
+        ("unembed.W_U", 1),
+        ("blocks.0.attn.W_V", 1),
+        ("blocks.1.attn.W_K", 2),
+        ("blocks.1.attn.W_O", 1),
+    ],
+)
+def test_one_broken_token_of_the_chapters_vocabulary_is_noticed(part, axis):
+    answer = in_other_hands(shift_last_token(part, axis))
+    report = run(CHECKS["test_induction_weights"], answer)
+    assert report.outcome is Outcome.FAILED
+    assert "vocab = 64, n_ctx = 32" in report.finding.what
+
+
+def test_attention_is_sharp_enough_for_the_chapters_context():
+    """A lead of 8 leaves 31 rivals more than a hundredth of the attention; a lead of 9 does not."""
+    report = run(CHECKS["test_induction_weights"], in_other_hands(lead=8))
+    assert report.outcome is Outcome.FAILED
+    assert "not by enough" in report.finding.why
+    assert run(CHECKS["test_induction_weights"], in_other_hands(lead=9)).outcome is Outcome.PASSED
+
+
+def test_every_token_and_nearly_every_place_is_asked_for_at_the_chapters_size():
+    continued, found = set(), set()
+    for batch in TOPIC.behaviour.batches(*TOPIC.weights.SIZES[-1]):
+        for row, source in zip(batch.rows, batch.source, strict=True):
+            inside = [i for i in range(len(row) - 1) if source[i] >= 0 and source[i + 1] == source[i] + 1]
+            continued |= {row[i] for i in inside}
+            found |= {source[i] + 1 for i in inside}
+    assert continued == set(range(64))
+    assert len(found) > 24
+
+
+@pytest.mark.parametrize("modulus", [64, 100, 113, 128, 256, 1000, 1024, 4096, 50_257, 65_536])
+def test_tokens_are_told_apart_however_large_they_are(modulus):
+    report = run(CHECKS["test_induction_targets"], lambda tokens: heads.induction_targets(tokens % modulus))
+    assert report.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("longest", [64, 128, 256])
+def test_sequences_may_be_longer_than_the_vocabulary(longest):
+    def answer(tokens):
+        return heads.induction_targets(tokens).clamp(max=longest)
+
+    assert run(CHECKS["test_induction_targets"], answer).outcome is Outcome.FAILED
+
+
 def left_hook(model, tokens, corrupted, head, reads):
     logits = patching.path_patched_logits(model, tokens, corrupted, head, reads)
     model.blocks[0].register_forward_hook(lambda module, args, out: out)
@@ -223,7 +285,14 @@ def test_a_model_left_changed_is_noticed(answer):
 
 
 @pytest.mark.parametrize(
-    "error", [CourseError("Nothing has formed."), ValueError("It falls."), IndexError, ZeroDivisionError]
+    "error",
+    [
+        CourseError("Nothing has formed."),
+        ValueError("It falls."),
+        *(ValueError, ValueError(""), ValueError(" "), CourseError),
+        *(IndexError, ZeroDivisionError, RuntimeError("It falls.")),
+    ],
+    ids=repr,
 )
 def test_a_score_that_does_not_rise_is_to_be_refused_in_words(error):
     def answer(steps, scores, fraction):
@@ -231,8 +300,12 @@ def test_a_score_that_does_not_rise_is_to_be_refused_in_words(error):
             raise error
         return heads.formed_at(steps, scores, fraction)
 
-    meant = isinstance(error, Exception)
-    assert run(CHECKS["test_formed_at"], answer).outcome is (Outcome.PASSED if meant else Outcome.FAILED)
+    meant = isinstance(error, (CourseError, ValueError)) and str(error).strip()
+    report = run(CHECKS["test_formed_at"], answer)
+    assert report.outcome is (Outcome.PASSED if meant else Outcome.FAILED)
+    if not meant:
+        assert "ValueError" in report.finding.expected
+        assert (report.mistake == "error without a sentence") is (error is ValueError or type(error) is ValueError)
 
 
 def test_the_first_example_learnt_by_heart_is_not_enough():

@@ -199,17 +199,17 @@ def test_composition_scores(answer: Any) -> None:
     heads = (5 * step(0, 1), 2 * step(1, 2), 3 * step(3, 0))
     asks = "The earlier head writes along an axis that the later one reads on the {} side only."
     examples = [
-        ("a later head that asks with what the earlier one writes", heads, (1, 0, 0), asks.format("query")),
+        ("a later head that asks with what the earlier one writes", heads, (1.0, 0.0, 0.0), asks.format("query")),
         (
             "a later head that is found by what the earlier one writes",
             (5 * step(0, 1), 2 * step(2, 1), 3 * step(3, 0)),
-            (0, 1, 0),
+            (0.0, 1.0, 0.0),
             asks.format("key"),
         ),
         (
             "a later head that carries what the earlier one writes",
             (5 * step(0, 1), 2 * step(2, 3), 3 * step(1, 2)),
-            (0, 0, 1),
+            (0.0, 0.0, 1.0),
             asks.format("value"),
         ),
         (

@@ -87,10 +87,16 @@ def _from_zero(steps: list[int], scores: Curve, fraction: float) -> int:
     return _first(steps, scores, fraction * rise)
 
 
+def _wordless(steps: list[int], scores: Curve, fraction: float) -> int:
+    if scores[-1] <= scores[0]:
+        raise ValueError
+    return _first(steps, scores, _level(scores, fraction))
+
+
 def _loop(steps: list[int], scores: Curve, fraction: float) -> int:
     begin, end = scores[0], scores[-1]
     if end <= begin:
-        raise CourseError("Nothing has formed.")
+        raise ValueError("Nothing has formed.")
     for i in range(len(scores)):
         if (scores[i] - begin) / (end - begin) >= fraction:
             return steps[i]
@@ -118,7 +124,12 @@ MISTAKES = [
         "nothing said where the score does not rise",
         _at_level(_level),
         "Your steps are right, but a score that ends no higher than it began gets one as well. Nothing has formed there: raise "
-        "a CourseError that says so.",
+        "a ValueError that says so.",
+    ),
+    Mistake(
+        "error without a sentence",
+        _wordless,
+        "Your ValueError says nothing. Whoever meets it wants to know what is wrong: put a sentence into its parentheses.",
     ),
     Mistake(
         "fraction of the last value",
@@ -233,6 +244,18 @@ def _clear(scores: Curve, fraction: float) -> bool:
     return all(abs(score - _level(scores, fraction)) > 1e-6 for score in scores)
 
 
+# Scores that end no higher than they begin, and what they do.
+_NOTHING_FORMED = {
+    "stays where it is": [0.5, 0.75, 0.5],
+    "falls": [0.75, 1.0, 0.25],
+    "falls by 2": [4.0, 2.0],
+}
+
+
+def _falling(scores: Curve) -> tuple[list[int], Curve, float]:
+    return list(range(len(scores))), list(scores), 0.5
+
+
 def _random_examples(seeds: range) -> list[tuple[list[int], Curve, float]]:
     draw = random.Random(seeds.start)
     examples = [(*_random_curve(seed, 5 + 3 * (seed % 7)), draw.uniform(0.1, 0.95)) for seed in seeds]
@@ -243,7 +266,7 @@ def _random_examples(seeds: range) -> list[tuple[list[int], Curve, float]]:
     reference=heads.formed_at,
     alternatives=[_loop, _numpy, _torch],
     mistakes=MISTAKES,
-    cases=lambda: _random_examples(range(100, 120)),
+    cases=lambda: [*_random_examples(range(100, 120)), *map(_falling, _NOTHING_FORMED.values())],
 )
 def test_formed_at(answer: Any) -> None:
     """Find the first step at which a score has made a given fraction of its way from first to last."""
@@ -268,16 +291,21 @@ def test_formed_at(answer: Any) -> None:
         what = f"the step at which a random curve of {len(steps)} measurements has made {fraction:.3g} of its way"
         why = "It is the least step at which the score lies above the level."
         expect_equal(found, min(reached), what=what, why=why)
-    for words, scores in (
-        ("stays where it is", [0.5, 0.75, 0.5]),
-        ("falls", [0.75, 1.0, 0.25]),
-        ("falls by 2", [4.0, 2.0]),
-    ):
-        result = invoke(answer, (list(range(len(scores))), scores, 0.5), {}).result
+    for words, scores in _NOTHING_FORMED.items():
+        result = invoke(answer, _falling(scores), {}).result
+        why = f"The scores {scores} end no higher than they begin: there is no step to return."
+        wanted = 'a ValueError with a sentence, as by `raise ValueError("…")`'
         expect(
             isinstance(result, Raised) and issubclass(result.kind, (CourseError, ValueError)),
             what=f"a score that {words} has formed nothing, and that is not said",
-            why=f"The scores {scores} end no higher than they begin: there is no step to return.",
-            expected='an error in words, as by `raise CourseError("…")`',
-            got=result.kind.__name__ if isinstance(result, Raised) else result,
+            why=why,
+            expected=wanted,
+            got=f"{result.kind.__name__}: {result.message}".rstrip(": ") if isinstance(result, Raised) else result,
+        )
+        expect(
+            result.message.strip(),
+            what=f"a score that {words} has formed nothing, and the error that you raise does not say so",
+            why=why,
+            expected=wanted,
+            got=f"{result.kind.__name__} without a sentence",
         )

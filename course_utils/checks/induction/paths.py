@@ -193,6 +193,31 @@ MISTAKES = [
         'You patch the keys where the queries are asked for, and the queries for the keys. "q" is `hook_q`, "k" is `hook_k`.',
     ),
     Mistake(
+        "always the keys",
+        _patched(inputs=lambda reads: ("k",)),
+        "You patch the keys whatever `reads` says.",
+    ),
+    Mistake(
+        "always the values",
+        _patched(inputs=lambda reads: ("v",)),
+        "You patch the values whatever `reads` says.",
+    ),
+    Mistake(
+        "values taken for queries",
+        _patched(inputs=lambda reads: ("k" if reads == "k" else "q",)),
+        'For "v" you patch the queries. "v" is for values: `hook_v`, read by W_V.',
+    ),
+    Mistake(
+        "values taken for keys",
+        _patched(inputs=lambda reads: ("q" if reads == "q" else "k",)),
+        'For "v" you patch the keys. "v" is for values: `hook_v`, read by W_V.',
+    ),
+    Mistake(
+        "keys taken for queries",
+        _patched(inputs=lambda reads: ("v" if reads == "v" else "q",)),
+        'For "k" you patch the queries. "k" is for keys: `hook_k`, read by W_K.',
+    ),
+    Mistake(
         "always the same input",
         _patched(inputs=lambda reads: ("q",)),
         "You patch the queries whatever `reads` says.",

@@ -202,6 +202,8 @@ def test_induction_targets(answer: Any) -> None:
             got=str(int(found[0, i])),
         )
     wide = words(4, 30, vocab=6, seed=3)
+    # Large ones, of which some are alike in what is left after a division.
+    far_apart = 3 + torch.tensor([0, 64, 100, 113, 256, 1000, 1024, 50_257, 65_536])
     for what, tokens in (
         ("three random sequences of 6 different tokens", words(3, 11, vocab=6, seed=1)),
         ("five random sequences of 2 different tokens", words(5, 9, vocab=2, seed=2)),
@@ -210,6 +212,8 @@ def test_induction_targets(answer: Any) -> None:
         ("a sequence of one token all over", torch.zeros(2, 5, dtype=torch.long)),
         ("sequences of one token", words(3, 1, vocab=4, seed=5)),
         ("sequences of 40 tokens", words(2, 40, vocab=9, seed=6)),
+        (f"sequences of the tokens {far_apart.tolist()}", far_apart[words(3, 25, vocab=9, seed=7)]),
+        ("a sequence of 300 tokens from 4000 on", 4000 + words(1, 300, vocab=70, seed=8)),
     ):
         found = call(answer, tokens)
         expect_shape(found, tuple(tokens.shape), what=f"the targets of {what}")

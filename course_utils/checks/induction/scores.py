@@ -188,6 +188,32 @@ MISTAKES = [
         "You average over heads as well. Each head has its own scores: keep that axis.",
     ),
     Mistake(
+        "prefix of head 0 only",
+        _variant(prefix=lambda pattern, targets: _prefix(pattern, targets)[:1]),
+        "Your `prefix` is that of head 0 only, as happens where `gather` gets an index with one head: it reads as many heads as "
+        "its index has. Give the index all of them: `.expand(-1, n_heads, -1, -1)`.",
+    ),
+    Mistake(
+        "prefix of head 0 for all heads",
+        _variant(prefix=lambda pattern, targets: _prefix(pattern, targets)[:1].expand(pattern.shape[1])),
+        "Your `prefix` is that of head 0 for every head. Each head has its own: read `pattern[:, h]` for head h.",
+    ),
+    Mistake(
+        "head 0 only",
+        lambda pattern, targets: tuple(score[0] for score in _variant()(pattern, targets)),
+        "You give the scores of head 0 only. Keep the axis of heads: one number for each of them.",
+    ),
+    Mistake(
+        "head 0 only, as a list of one",
+        lambda pattern, targets: tuple(score[:1] for score in _variant()(pattern, targets)),
+        "You give the scores of head 0, and none for the others. There is a number for each head: read them all.",
+    ),
+    Mistake(
+        "head 0 for all heads",
+        lambda pattern, targets: tuple(score[:1].expand(len(score)) for score in _variant()(pattern, targets)),
+        "You give every head the scores of head 0. Each has its own: read `pattern[:, h]` for head h.",
+    ),
+    Mistake(
         "each sequence by itself",
         _variant(previous=lambda pattern, targets: _off_diagonal(pattern).mean(2)),
         "Your `previous` still has an axis for sequences. Average over sequences and places: one number for each head.",

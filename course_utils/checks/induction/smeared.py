@@ -230,7 +230,9 @@ def test_smear_keys(answer: Any) -> None:
     smeared = call(answer, k, gate)
     expect_shape(smeared, (1, 4, 3, 2), what="the keys", why="A key for each place, as before.")
     expect_dtype(smeared, "float", what="the keys")
-    for head, (g, wanted) in enumerate(((0, [8, 4, 2, 6]), (0.5, [8, 6, 3, 4]), (1, [8, 8, 4, 2]))):
+    for head, (g, wanted) in enumerate(
+        ((0, [8.0, 4.0, 2.0, 6.0]), (0.5, [8.0, 6.0, 3.0, 4.0]), (1, [8.0, 8.0, 4.0, 2.0]))
+    ):
         expect_close(
             smeared[0, :, head, 0],
             torch.tensor(wanted),

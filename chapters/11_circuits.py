@@ -713,7 +713,7 @@ for label, group in groups.items():
     print(line)
 
 # %% [markdown]
-# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some ten times as often as with room. It is still far from the one in two that
+# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some seven times as often as with room. It is still far from the one in two that
 # the parts alone would suggest. (Its other errors are nouns of other verbs: three dimensions are too few for 24 verbs as well.)
 #
 # **So now we know:** the bug of skip trigrams is real, and trained networks work around it, mostly by rescaling attention, as an intervention on the

@@ -652,7 +652,8 @@ for stage, partner in partners.items():
             way = torch.cat([(model.state_dict()[name] - networks[0].state_dict()[name]).flatten() for name in names])
             pulls[stage].append(float(-(gradient * way).sum() / way.norm()))
 circuit_names = [f"head {layer}: {what}" for layer in (0, 1) for what in MATRICES]
-lines.bars(circuit_names, pulls, "Where a head looks waits for the other head, and for the wire", "pull towards its final weights").show()
+relative = {stage: [pull / built for pull, built in zip(values, pulls["built"], strict=True)] for stage, values in pulls.items()}
+lines.bars(circuit_names, relative, "Where a head looks waits for the other head, and for the wire", "pull, over that of a finished partner").show()
 for place, name in enumerate(circuit_names):
     print(f"{name:<24}" + "   ".join(f"{stage}: {values[place]:7.4f}" for stage, values in pulls.items()))
 

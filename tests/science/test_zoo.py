@@ -134,3 +134,11 @@ def test_a_model_that_misses_its_gates_is_not_written(tmp_path):
 def test_loaded_models_need_no_gradients():
     assert not any(weight.requires_grad for weight in zoo.load("modular-mlp").parameters())
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.slow
+def test_a_model_is_made_again_and_nothing_but_its_files_is_left(tmp_path):
+    card = json.loads(workshop.rebuild("phrases", tmp_path).read_text(encoding="utf-8"))
+    assert {path.name for path in tmp_path.iterdir()} == {*card["files"], "phrases.json"}
+    assert workshop.verify("phrases", tmp_path) == []
+    assert card["digest"] == zoo.card("phrases")["digest"]

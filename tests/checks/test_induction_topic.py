@@ -248,7 +248,7 @@ def test_every_token_and_nearly_every_place_is_asked_for_at_the_chapters_size():
             continued |= {row[i] for i in inside}
             found |= {source[i] + 1 for i in inside}
     assert continued == set(range(64))
-    assert len(found) > 24
+    assert len(found) > 20
 
 
 @pytest.mark.parametrize("modulus", [64, 100, 113, 128, 256, 1000, 1024, 4096, 50_257, 65_536])

@@ -294,18 +294,18 @@ def test_formed_at(answer: Any) -> None:
     for words, scores in _NOTHING_FORMED.items():
         result = invoke(answer, _falling(scores), {}).result
         why = f"The scores {scores} end no higher than they begin: there is no step to return."
-        wanted = 'a ValueError with a sentence, as by `raise ValueError("…")`'
+        refusal = 'a ValueError with a sentence, as by `raise ValueError("…")`'
         expect(
             isinstance(result, Raised) and issubclass(result.kind, (CourseError, ValueError)),
             what=f"a score that {words} has formed nothing, and that is not said",
             why=why,
-            expected=wanted,
+            expected=refusal,
             got=f"{result.kind.__name__}: {result.message}".rstrip(": ") if isinstance(result, Raised) else result,
         )
         expect(
             result.message.strip(),
             what=f"a score that {words} has formed nothing, and the error that you raise does not say so",
             why=why,
-            expected=wanted,
+            expected=refusal,
             got=f"{result.kind.__name__} without a sentence",
         )

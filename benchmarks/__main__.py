@@ -8,12 +8,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import import_time, modular_step, time_to_grok
+from benchmarks import check_latency, import_time, modular_step, time_to_grok
 
 
 def main() -> None:
     torch.set_num_threads(2)
-    rows = [import_time.measure(11), *modular_step.measure(30), *time_to_grok.measure("fast", 1)]
+    rows = [
+        import_time.measure(11),
+        *check_latency.measure(3),
+        *modular_step.measure(30),
+        *time_to_grok.measure("fast", 1),
+    ]
     table = Table(
         "name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference"
     )

@@ -5,8 +5,6 @@ That the references and alternatives pass and the mistakes are recognised is tes
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 import torch
 
@@ -55,13 +53,6 @@ def test_all_mutants_are_rejected():
     assert total.problems == []
     assert total.survivors == []
     assert sum(map(len, TOPIC.EQUIVALENT_MUTANTS.values())) <= 0.1 * total.available
-
-
-def test_checks_are_quick():
-    seconds = [min(run(test, test.spec.reference).seconds for _ in range(3)) for test in CHECKS.values()]
-    print({name: round(taken, 3) for name, taken in zip(CHECKS, seconds, strict=True)})
-    assert max(seconds) < 1
-    assert statistics.median(seconds) < 0.3
 
 
 def share_continued(weights, vocab, n_ctx, seed):

@@ -78,7 +78,9 @@ lines.curves(
 card = zoo.card("induction")
 logits, cache = model.run_with_cache(drawn.tokens)
 losses, right = copied_losses(logits, drawn)
-print(f"{card['recipe']['steps']:,} steps of AdamW, {card['seconds']} seconds; on new sequences {right.double().mean():.1%} right, {losses.mean():.2f} nats")
+print(
+    f"{card['recipe']['steps']:,} steps of AdamW, {card['seconds']} seconds; on new sequences {right.double().mean():.1%} right, {losses.mean():.2f} nats"
+)
 
 # %% [markdown]
 # ---
@@ -140,7 +142,9 @@ for step, network in networks.items():
     _, kept = network.run_with_cache(drawn.tokens[one : one + 1])
     frames[step] = {f"layer {n}": kept[f"blocks.{n}.attn.hook_pattern"][0, 0] for n in (0, 1)}
 figures.pattern_film(
-    frames, [str(token) for token in drawn.tokens[one].tolist()], "Layer 0 looks one place back; layer 1 looks at what followed last time"
+    frames,
+    [str(token) for token in drawn.tokens[one].tolist()],
+    "Layer 0 looks one place back; layer 1 looks at what followed last time",
 ).show()
 
 # %% [markdown]
@@ -179,9 +183,9 @@ def head_scores(
 ) -> tuple[Float[Tensor, "head"], Float[Tensor, "head"]]:
     """(previous-token score, prefix-matching score) of each head.
 
-    Previous-token score: attention to the place before, averaged over all sequences and all places but the first. Prefix-matching score:
-    attention to the place's target, averaged over all pairs of sequence and place that have one (targets[b, i] is −1 where there is
-    none; there is at least one).
+    Previous-token score: attention to the place before, averaged over all sequences and all places but the first.
+    Prefix-matching score: attention to the place's target, averaged over all pairs of sequence and place that have
+    one (targets[b, i] is −1 where there is none; there is at least one).
     """
     raise NotImplementedError("Exercise 12.2: replace this line with your code")
 
@@ -289,8 +293,9 @@ def induction_weights(vocab: int, n_ctx: int) -> dict[str, Float[Tensor, "..."]]
       * head 0 looks at the place before (attention ≥ 0.99) from every place but the first;
       * head 1 looks (≥ 0.99) at the place after the earlier occurrence, from every place whose token occurred before;
       * inside the second occurrence, the largest logit is the right next token's.
-    d_model and d_head are free. Returns "embed.W_E" [vocab, d_model], "pos_embed.W_pos" [n_ctx, d_model], "unembed.W_U" [d_model, vocab] and, for N = 0 and 1,
-    "blocks.N.attn.W_Q", "…W_K", "…W_V" [1, d_model, d_head], "blocks.N.attn.W_O" [1, d_head, d_model]. Scores are divided by √d_head.
+    d_model and d_head are free. Returns "embed.W_E" [vocab, d_model], "pos_embed.W_pos" [n_ctx, d_model],
+    "unembed.W_U" [d_model, vocab] and, for N = 0 and 1, "blocks.N.attn.W_Q", "…W_K", "…W_V" [1, d_model, d_head],
+    "blocks.N.attn.W_O" [1, d_head, d_model]. Scores are divided by √d_head.
     """
     raise NotImplementedError("Exercise 12.3: replace this line with your code")
 
@@ -345,8 +350,9 @@ print(f"built by hand: {by_hand_right:.1%} right, on the task that took training
 def copying_score(ov: Float[Tensor, "vocab vocab"]) -> float:
     """How much of what a head raises is the attended token itself, from −1 to 1.
 
-    ov[t] is what attending to token t adds to the logits. Of each row, less its mean, keep the positive part; the share of entry t in its sum
-    (0 for a row without a positive part) is mapped to 2·share − 1; the result is the mean over tokens.
+    ov[t] is what attending to token t adds to the logits. Of each row, less its mean, keep the positive part; the
+    share of entry t in its sum (0 for a row without a positive part) is mapped to 2·share − 1; the result is the mean
+    over tokens.
     """
     raise NotImplementedError("Exercise 12.4: replace this line with your code")
 
@@ -363,8 +369,10 @@ ov_tables["random matrix"] = torch.randn(64, 64, generator=generator, dtype=torc
 own_token_first = {}
 for name, table in ov_tables.items():
     own_token_first[name] = int((table.argmax(1) == torch.arange(64)).sum())
-    print(f"{name:<16} copying score {copying_score(table):5.2f}   eigenvalue score {circuits.eigenvalue_score(table):5.2f}   "
-          f"raises its own token most: {own_token_first[name]} of 64")
+    print(
+        f"{name:<16} copying score {copying_score(table):5.2f}   eigenvalue score {circuits.eigenvalue_score(table):5.2f}   "
+        f"raises its own token most: {own_token_first[name]} of 64"
+    )
 
 # %% [markdown]
 # Three measures, and they do not agree. (The eigenvalue score is Σλ/Σ|λ| over the table's eigenvalues: near 1 if, on the whole, vectors come out as they went in; chapter 11 has
@@ -438,7 +446,9 @@ figures.matrices(
 matches = {name: int((table.argmax(1) == torch.arange(64)).sum()) for name, table in tables.items()}
 for name, table in tables.items():
     off = (table.sum() - table.diagonal().sum()) / (64 * 63)
-    print(f"{name}: diagonal {table.diagonal().mean():.1f}, elsewhere {off:.1f}; own token first in {matches[name]} of 64")
+    print(
+        f"{name}: diagonal {table.diagonal().mean():.1f}, elsewhere {off:.1f}; own token first in {matches[name]} of 64"
+    )
 
 # %% [markdown]
 # The first picture is the rule "*the token before you is the one I have*", learnt for all 64 tokens. The second is what is left if the
@@ -483,6 +493,7 @@ def composition_scores(
 
     Vectors are rows: OV = W_V W_O acts as x OV; QK = W_Q W_Kᵀ gives the score of query x and key y as x QK yᵀ.
     """
+
     raise NotImplementedError("Exercise 12.6: replace this line with your code")
 
 
@@ -526,7 +537,10 @@ for layer in (0, 1):
     for how in patching.ABLATIONS:
         changed = patching.ablated_logits(model, drawn.tokens, layer, 0, how, others.tokens)
         removed[layer, how] = copied_losses(changed, drawn)[1].double().mean().item()
-    print(f"without the head of layer {layer}: " + ", ".join(f"{how} {removed[layer, how]:.1%}" for how in patching.ABLATIONS))
+    print(
+        f"without the head of layer {layer}: "
+        + ", ".join(f"{how} {removed[layer, how]:.1%}" for how in patching.ABLATIONS)
+    )
 
 # %% [markdown]
 # Each of them is needed. But that does not show that they work *together*: it would look the same if each had a job of its own. The claim is about a
@@ -569,9 +583,10 @@ def path_patched_logits(
 ) -> Float[Tensor, "batch pos vocab"]:
     """The logits when layer 1 reads, through one kind of input, what a head of layer 0 would have written on other sequences.
 
-    model: two layers, attention only, no LayerNorm, no biases. The output of layer 0's head `head` on `tokens` is exchanged, row by row, for its output on
-    `corrupted`, but only in what the queries (reads = "q"), keys ("k") or values ("v") of layer 1, of all its heads, are made of. The other two inputs and
-    the stream itself keep the original.
+    model: two layers, attention only, no LayerNorm, no biases. The output of layer 0's head `head` on `tokens` is
+    exchanged, row by row, for its output on `corrupted`, but only in what the queries (reads = "q"), keys ("k") or
+    values ("v") of layer 1, of all its heads, are made of. The other two inputs and the stream itself keep the
+    original.
     """
     raise NotImplementedError("Exercise 12.7: replace this line with your code")
 
@@ -623,7 +638,9 @@ MATRICES = {"where it looks": ("W_Q", "W_K"), "what it carries": ("W_V", "W_O")}
 
 def head_weights(network: Transformer, layer: int) -> dict[str, Tensor]:
     """The weights of one layer's head by name."""
-    return {name: weight.clone() for name, weight in network.state_dict().items() if name.startswith(f"blocks.{layer}.")}
+    return {
+        name: weight.clone() for name, weight in network.state_dict().items() if name.startswith(f"blocks.{layer}.")
+    }
 
 
 def wire_cut(layer: int) -> dict[str, Tensor]:
@@ -652,8 +669,15 @@ for stage, partner in partners.items():
             way = torch.cat([(model.state_dict()[name] - networks[0].state_dict()[name]).flatten() for name in names])
             pulls[stage].append(float(-(gradient * way).sum() / way.norm()))
 circuit_names = [f"head {layer}: {what}" for layer in (0, 1) for what in MATRICES]
-relative = {stage: [pull / built for pull, built in zip(values, pulls["built"], strict=True)] for stage, values in pulls.items()}
-lines.bars(circuit_names, relative, "Where a head looks waits for the other head, and for the wire", "pull, over that of a finished partner").show()
+relative = {
+    stage: [pull / built for pull, built in zip(values, pulls["built"], strict=True)] for stage, values in pulls.items()
+}
+lines.bars(
+    circuit_names,
+    relative,
+    "Where a head looks waits for the other head, and for the wire",
+    "pull, over that of a finished partner",
+).show()
 for place, name in enumerate(circuit_names):
     print(f"{name:<24}" + "   ".join(f"{stage}: {values[place]:7.4f}" for stage, values in pulls.items()))
 
@@ -701,7 +725,7 @@ print("forty steps downhill from:", ", ".join(f"{start} to a loss of {loss:.1f}"
 # Now watch it happen: a network of your own, trained here from another seed. (400 steps: some ten to twenty seconds.)
 
 # %%
-own = train(recipe(steps=400, seed=101))
+own = train(recipe(steps=400, seed=101), progress=True)
 own_steps = own.history["step"]
 lines.curves(
     own_steps,
@@ -750,6 +774,7 @@ def in_context_score(
 
     The token at place i is predicted by the logits of place i − 1.
     """
+
     raise NotImplementedError("Exercise 12.8: replace this line with your code")
 
 
@@ -767,8 +792,12 @@ for network in networks.values():
     repeated_logits = network(twice.tokens)
     in_context["repeated"].append(in_context_score(repeated_logits, twice.tokens, 8, 24))
     in_context["never repeated"].append(in_context_score(network(never), never, 8, 24))
-    in_context["repeated, against guessing"].append(F.cross_entropy(repeated_logits[:, 23], twice.tokens[:, 24]).item() - 4.16)
-lines.curves(moments, in_context, "A score whose control moves as well", "step", "late loss minus early loss (nats)").show()
+    in_context["repeated, against guessing"].append(
+        F.cross_entropy(repeated_logits[:, 23], twice.tokens[:, 24]).item() - 4.16
+    )
+lines.curves(
+    moments, in_context, "A score whose control moves as well", "step", "late loss minus early loss (nats)"
+).show()
 print({name: round(values[-1], 1) for name, values in in_context.items()})
 
 # %% [markdown]
@@ -831,10 +860,15 @@ formed_at = checks.yours_or(formed_at, heads.formed_at)
 all_steps = [int(step) for step in history["step"]]
 for fraction in (0.1, 0.2, 0.5, 0.9):
     when = {kind: int(formed_at(all_steps, history[kind], fraction)) for kind in ("previous", "prefix")}
-    print(f"{fraction:.0%} of the rise: previous-token head at step {when['previous']}, induction head at step {when['prefix']}")
+    print(
+        f"{fraction:.0%} of the rise: previous-token head at step {when['previous']}, induction head at step {when['prefix']}"
+    )
 seed_runs = [row for row in zoo.table("induction-seeds") if row["n_heads"] == 1]
 first = {
-    kind: [sum(f(row[f"previous_{kind}"], row[f"prefix_{kind}"]) for row in seed_runs) for f in (int.__lt__, int.__eq__, int.__gt__)]
+    kind: [
+        sum(f(row[f"previous_{kind}"], row[f"prefix_{kind}"]) for row in seed_runs)
+        for f in (int.__lt__, int.__eq__, int.__gt__)
+    ]
     for kind in ("fifth", "half")
 }
 print("over ten seeds, previous-token head first, both in the same 20 steps, induction head first:")
@@ -852,8 +886,10 @@ for step in (100, 120, 140, 160, 180, 200):
     _, prefix = heads.head_scores(kept["blocks.1.attn.hook_pattern"], targets)
     whole = copied_losses(networks[step](drawn.tokens), drawn)[1].double().mean()
     without = patching.ablated_logits(networks[step], drawn.tokens, 0, 0, "mean", others.tokens)
-    print(f"step {step}: looks back {back:.2f}, looks at the target {prefix.max():.2f}; right {whole:.0%}, "
-          f"without head 0 {copied_losses(without, drawn)[1].double().mean():.0%}")
+    print(
+        f"step {step}: looks back {back:.2f}, looks at the target {prefix.max():.2f}; right {whole:.0%}, "
+        f"without head 0 {copied_losses(without, drawn)[1].double().mean():.0%}"
+    )
 
 # %% [markdown]
 # Even so, the induction head is ahead: at step 160 two thirds of its attention is right, while head 0 still spreads two thirds of its own. Yet it depends on head 0 from the beginning. A head that compares can do
@@ -909,7 +945,9 @@ checks.induction.test_smear_keys(smear_keys)
 # %%
 smear_keys = checks.yours_or(smear_keys, heads.smear_keys)
 vocab, n_ctx = task.vocab, task.length
-one_layer = Transformer(TransformerConfig(vocab, n_ctx, d_model=vocab, n_heads=1, d_head=vocab, n_layers=1)).requires_grad_(False)
+one_layer = Transformer(
+    TransformerConfig(vocab, n_ctx, d_model=vocab, n_heads=1, d_head=vocab, n_layers=1)
+).requires_grad_(False)
 identity = torch.eye(vocab)
 one_layer.load_state_dict({
     "embed.W_E": identity, "pos_embed.W_pos": torch.zeros(n_ctx, vocab), "unembed.W_U": 30 * identity,
@@ -961,7 +999,13 @@ case_right = {}
 for name, case in cases.items():
     test = repeats.draw(case, 1000, seed=5)
     case_right[name] = copied_losses(model(test.tokens), test)[1].double().mean().item()
-lines.bars(list(case_right), {"accuracy": list(case_right.values())}, "Length and distance matter little, ambiguity much", "accuracy", percent=True).show()
+lines.bars(
+    list(case_right),
+    {"accuracy": list(case_right.values())},
+    "Length and distance matter little, ambiguity much",
+    "accuracy",
+    percent=True,
+).show()
 
 
 def split_right_by(case: RepeatTask, group) -> dict[str, float]:
@@ -970,12 +1014,20 @@ def split_right_by(case: RepeatTask, group) -> dict[str, float]:
     known = repeats.predictable(test.source)
     correct = copied_losses(model(test.tokens), test)[1].double()
     label = group(test)[known]
-    return {str(int(value)): correct[label == value].mean().item() for value in label.unique() if (label == value).sum() >= 50}
+    return {
+        str(int(value)): correct[label == value].mean().item()
+        for value in label.unique()
+        if (label == value).sum() >= 50
+    }
 
 
-earlier = split_right_by(cases["tokens may recur"], lambda test: (test.tokens[:, :, None] == test.tokens[:, None, :]).tril(-1).sum(-1))
+earlier = split_right_by(
+    cases["tokens may recur"], lambda test: (test.tokens[:, :, None] == test.tokens[:, None, :]).tril(-1).sum(-1)
+)
 late = split_right_by(cases["no gap"], lambda test: test.source + 1 >= 24)
-print("tokens may recur, by earlier occurrences of the token:", {name: f"{share:.0%}" for name, share in earlier.items()})
+print(
+    "tokens may recur, by earlier occurrences of the token:", {name: f"{share:.0%}" for name, share in earlier.items()}
+)
 print(f"no gap: {late['0']:.0%} where the place to look at is before 24, {late['1']:.0%} from there on")
 
 # %% [markdown]
@@ -997,11 +1049,13 @@ four_scores = [heads.head_scores(kept[f"blocks.{n}.attn.hook_pattern"], targets)
 
 def four_right(*without: tuple[int, int]) -> float:
     """Accuracy with the outputs of these (layer, head) set to zero."""
+
     def silence(layer: int):
         def hook(z, point):
             z = z.clone()
             z[:, :, [head for n, head in without if n == layer]] = 0
             return z
+
         return (f"blocks.{layer}.attn.hook_z", hook)
 
     answer = four.run_with_hooks(drawn.tokens, fwd_hooks=[silence(0), silence(1)])
@@ -1029,8 +1083,15 @@ print("without induction heads 0, 0–1, 0–2, 0–3:", [f"{share:.1%}" for sha
 # With four heads of 16 dimensions, composition needs care, too. What is "large" for matrices of lower rank?
 
 # %%
-rank_chance = {rank: torch.tensor([composition_scores(*(random_product(64, rank) for _ in range(3))) for _ in range(60)]).flatten() for rank in (64, 16, 4, 1)}
-print("random matrices of rank", {rank: f"{values.square().mean().sqrt():.3f} ± {values.std():.3f}" for rank, values in rank_chance.items()}, "1/√64 = 0.125")
+rank_chance = {
+    rank: torch.tensor([composition_scores(*(random_product(64, rank) for _ in range(3))) for _ in range(60)]).flatten()
+    for rank in (64, 16, 4, 1)
+}
+print(
+    "random matrices of rank",
+    {rank: f"{values.square().mean().sqrt():.3f} ± {values.std():.3f}" for rank, values in rank_chance.items()},
+    "1/√64 = 0.125",
+)
 k_composition = torch.tensor([
     [composition_scores(
         (four.W_V[0, i] @ four.W_O[0, i]).double(), (four.W_Q[1, j] @ four.W_K[1, j].T).double(), (four.W_V[1, j] @ four.W_O[1, j]).double())[1]
@@ -1072,8 +1133,10 @@ figures.matrices(
     meanings, meanings, down="by meaning", across="token carried, or attended to", height=440,
 ).show()  # fmt: skip
 found = [int((table.argmax(1) == torch.arange(32)).sum()) for table in (match, say)]
-print(f"{translation_right:.1%} right; previous-token score {translation_scores[0].previous.max():.2f}, prefix-matching {translation_scores[1].prefix.max():.2f}; "
-      f"the dictionary in the QK circuit: {found[0]} of 32, in the OV circuit: {found[1]} of 32")
+print(
+    f"{translation_right:.1%} right; previous-token score {translation_scores[0].previous.max():.2f}, prefix-matching {translation_scores[1].prefix.max():.2f}; "
+    f"the dictionary in the QK circuit: {found[0]} of 32, in the OV circuit: {found[1]} of 32"
+)
 
 # %% [markdown]
 # The same two heads. Only the tables have changed: the virtual QK circuit matches each word with its translation, and the OV circuit says translations. Where there was the identity, there is
@@ -1088,10 +1151,14 @@ print(f"{translation_right:.1%} right; previous-token score {translation_scores[
 
 # %%
 finite_runs = zoo.table("induction-finite-data")
-print(f"{'sequences':>9} {'seed':>5} {'knows 90 % of training':>24} {'50 % of new ones':>18} {'90 %':>8} {'at the end (train, new)':>26}")
+print(
+    f"{'sequences':>9} {'seed':>5} {'knows 90 % of training':>24} {'50 % of new ones':>18} {'90 %':>8} {'at the end (train, new)':>26}"
+)
 for row in sorted(finite_runs, key=lambda row: (row["n_train"], row["seed"])):
     shown = [str(row[key]) if row[key] is not None else "–" for key in ("train_90", "test_50", "test_90")]
-    print(f"{row['n_train']:>9} {row['seed']:>5} {shown[0]:>24} {shown[1]:>18} {shown[2]:>8} {row['train_accuracy']:>17.0%}, {row['test_accuracy']:.0%}")
+    print(
+        f"{row['n_train']:>9} {row['seed']:>5} {shown[0]:>24} {shown[1]:>18} {shown[2]:>8} {row['train_accuracy']:>17.0%}, {row['test_accuracy']:.0%}"
+    )
 
 
 def delayed(row: dict) -> bool:
@@ -1103,7 +1170,9 @@ shares = {}
 for size in (448, 512):
     rows = [row for row in finite_runs if row["n_train"] == size]
     shares[size] = (sum(map(delayed, rows)), sum(row["test_90"] is not None for row in rows), len(rows))
-    print(f"{size} sequences: {shares[size][1]} of {len(rows)} seeds reach 90 % on new sequences; {shares[size][0]} of them at least 500 steps after training sequences")
+    print(
+        f"{size} sequences: {shares[size][1]} of {len(rows)} seeds reach 90 % on new sequences; {shares[size][0]} of them at least 500 steps after training sequences"
+    )
 
 # %% [markdown]
 # (The setting of this table was chosen on seed 0, which is not in it.) With 256 and 384 sequences the network learns them by heart, and nothing else in 4 000 steps. With 1 024 it finds the circuit at once. In between, at 448, most seeds first know
@@ -1122,7 +1191,9 @@ number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
 both = [row for row in seed_runs if row["previous"] >= 0.7 and row["prefix"] >= 0.85]
 few_sequences = [row for row in finite_runs if row["n_train"] == 256]
 accuracy_now = right.double().mean().item()
-trained, untrained = ([*scores[f"{name}, layer 0"], *scores[f"{name}, layer 1"]] for name in ("trained", "before training"))
+trained, untrained = (
+    [*scores[f"{name}, layer 0"], *scores[f"{name}, layer 1"]] for name in ("trained", "before training")
+)
 evidence.table(
     [
         ("previous-token score (layer 0), prefix-matching score (layer 1)", "not published", f"{number(trained[0])}, {number(trained[3])}",

@@ -77,7 +77,9 @@ lines.bars(
 # %%
 for name in ("largest-number", "largest-number-two-heads", "phrases"):
     card = zoo.card(name)
-    print(f"{name}: {card['recipe']['steps']:,} steps, {card['seconds']} seconds, test accuracy {card['metrics']['test_accuracy']:.2%}")
+    print(
+        f"{name}: {card['recipe']['steps']:,} steps, {card['seconds']} seconds, test accuracy {card['metrics']['test_accuracy']:.2%}"
+    )
 print("weights of the first:", {name: tuple(weight.shape) for name, weight in model.state_dict().items()})
 
 # %% [markdown]
@@ -124,6 +126,7 @@ print("weights of the first:", {name: tuple(weight.shape) for name, weight in mo
 #
 # </details>
 
+
 # %%
 def attention_head(
     x: Float[Tensor, "pos d_model"],
@@ -134,7 +137,8 @@ def attention_head(
 ) -> tuple[Float[Tensor, "query key"], Float[Tensor, "pos d_model"]]:
     """(the attention pattern, what the head adds to the stream) for one sequence, causal, without biases.
 
-    Scores are q·k / √d_head. pattern[i, j] is how much place i looks at place j: zero for j > i, and each row sums to 1.
+    Scores are q·k / √d_head. pattern[i, j] is how much place i looks at place j: zero for j > i, and each row sums to
+    1.
     """
     # BEGIN SOLUTION
     scores = (x @ W_Q) @ (x @ W_K).T / W_Q.shape[1] ** 0.5
@@ -200,15 +204,17 @@ figures.matrices(
 #
 # </details>
 
+
 # %%
 def transformer(tokens: Int[Tensor, "pos"], weights: dict[str, Float[Tensor, "..."]]) -> Float[Tensor, "pos vocab"]:
     """The logits at every place of one sequence. No LayerNorm, no biases.
 
-    weights: "embed.W_E" [d_vocab, d_model]; "pos_embed.W_pos" [n_ctx, d_model], of which a shorter sequence uses the first rows;
-    "unembed.W_U" [d_model, vocab]; for each layer N = 0, 1, …: "blocks.N.attn.W_Q", "…W_K", "…W_V" [head, d_model, d_head],
-    "blocks.N.attn.W_O" [head, d_head, d_model]; and, if layer N has an MLP (ReLU), "blocks.N.mlp.W_in" [d_model, d_mlp],
-    "blocks.N.mlp.W_out" [d_mlp, d_model]. The heads of a layer read the same stream; its MLP reads what they have left.
-    You may use circuits.attention_head(x, W_Q, W_K, W_V, W_O), which returns (pattern, out).
+    weights: "embed.W_E" [d_vocab, d_model]; "pos_embed.W_pos" [n_ctx, d_model], of which a shorter sequence uses the
+    first rows; "unembed.W_U" [d_model, vocab]; for each layer N = 0, 1, …: "blocks.N.attn.W_Q", "…W_K", "…W_V" [head,
+    d_model, d_head], "blocks.N.attn.W_O" [head, d_head, d_model]; and, if layer N has an MLP (ReLU),
+    "blocks.N.mlp.W_in" [d_model, d_mlp], "blocks.N.mlp.W_out" [d_mlp, d_model]. The heads of a layer read the same
+    stream; its MLP reads what they have left. You may use circuits.attention_head(x, W_Q, W_K, W_V, W_O), which
+    returns (pattern, out).
     """
     # BEGIN SOLUTION
     x = weights["embed.W_E"][tokens] + weights["pos_embed.W_pos"][: len(tokens)]
@@ -275,6 +281,7 @@ for name, tokens in (("largest-number", drawn.tokens[0]), ("modular-addition", t
 #
 # </details>
 
+
 # %%
 def logit_attribution(
     parts: Float[Tensor, "part batch d_model"], W_U: Float[Tensor, "d_model vocab"], answers: Int[Tensor, "batch"]
@@ -305,7 +312,9 @@ logits = outputs[:, -1].detach()
 whole = logits.gather(1, drawn.answers[:, None])[:, 0] - logits.mean(1)
 print("the parts sum to the whole:", torch.allclose(said.sum(0), whole.to(said.dtype), atol=1e-3))
 by_answer = {name: [said[i, drawn.answers == number].mean().item() for number in large] for i, name in enumerate(names)}
-lines.bars([str(number) for number in large], by_answer, "The head says it all, for 18 as well", "logit over the mean").show()
+lines.bars(
+    [str(number) for number in large], by_answer, "The head says it all, for 18 as well", "logit over the mean"
+).show()
 
 # %% [markdown]
 # **What does it mean?** For 18 the head looks at `START`, as you saw. Yet it says "18". How can that be?
@@ -350,6 +359,7 @@ lines.bars([str(number) for number in large], by_answer, "The head says it all, 
 #
 # </details>
 
+
 # %%
 def qk_circuit(
     queries: Float[Tensor, "n d_model"],
@@ -392,6 +402,7 @@ checks.circuits.test_qk_circuit(qk_circuit)
 #
 # </details>
 
+
 # %%
 def ov_circuit(
     sources: Float[Tensor, "n d_model"],
@@ -429,7 +440,9 @@ end = vectors[[task.end]]
 scores = qk_circuit(end, vectors, W_Q, W_K)[0]
 ov = ov_circuit(vectors, W_V, W_O, model.W_U)
 direct = (end @ model.W_U)[0]  # what END says without any head
-lines.bars(words, {"score": scores}, "END looks for large numbers, and for 18 as little as for a small one", "attention score").show()
+lines.bars(
+    words, {"score": scores}, "END looks for large numbers, and for 18 as little as for a small one", "attention score"
+).show()
 figures.matrices(
     {"OV: what is added to the logits": ov}, "Each large number says itself; START says 18, and nothing else that is large",
     words, words, down="token attended to", across="logit", height=560,
@@ -471,6 +484,7 @@ figures.matrices(
 #
 # </details>
 
+
 # %%
 def answer_from_tables(
     tokens: Int[Tensor, "pos"],
@@ -480,8 +494,9 @@ def answer_from_tables(
 ) -> Float[Tensor, "vocab"]:
     """The logits after the last token of a one-layer, one-head network, from tables that ignore where tokens stand.
 
-    scores[t]: the score that the last place gives to any place with token t (already divided by √d_head). ov[t]: what attending to token t
-    with weight 1 adds to the logits. direct: what the last token adds by itself. The head looks at all places, the last one included.
+    scores[t]: the score that the last place gives to any place with token t (already divided by √d_head). ov[t]: what
+    attending to token t with weight 1 adds to the logits. direct: what the last token adds by itself. The head looks
+    at all places, the last one included.
     """
     # BEGIN SOLUTION
     return direct + scores[tokens].softmax(0) @ ov[tokens]
@@ -539,11 +554,22 @@ print(f"without the row of START: 18 is right in {lost:.0%}, the others in {othe
 history = zoo.history("largest-number")
 shown = next(i for i, step in enumerate(history["step"]) if step >= 1000) + 1
 each = {str(number): history[f"loss_{number}"][:shown] for number in large}
-halfway = {number: next(step for step, loss in zip(history["step"], history[f"loss_{number}"], strict=True) if loss < 1.15) for number in large}
+halfway = {
+    number: next(step for step, loss in zip(history["step"], history[f"loss_{number}"], strict=True) if loss < 1.15)
+    for number in large
+}
 lines.curves(
-    history["step"][:shown], each, "Each rule drops when it is learnt; most are learnt at nearly the same time", "step", "loss (nats)", markers=False
+    history["step"][:shown],
+    each,
+    "Each rule drops when it is learnt; most are learnt at nearly the same time",
+    "step",
+    "loss (nats)",
+    markers=False,
 ).show()
-print("half of log 10 is passed at steps", ", ".join(f"{int(step)} ({number})" for number, step in sorted(halfway.items(), key=lambda item: item[1])))
+print(
+    "half of log 10 is passed at steps",
+    ", ".join(f"{int(step)} ({number})" for number, step in sorted(halfway.items(), key=lambda item: item[1])),
+)
 
 # %% [markdown]
 # First all ten fall to the loss of guessing among ten: the network has learnt that no small number is ever the answer. There they wait, and then each drops, in a
@@ -557,8 +583,10 @@ seeds = zoo.table("largest-number-seeds")
 slow, fast = ([row for row in seeds if row["lr"] == lr] for lr in (3e-4, 3e-3))
 for label, group in (("learning rate 0.0003", slow), ("learning rate 0.003", fast)):
     defaults = [row for row in group if row["attended"] == 9]
-    print(f"{label}: {len(group)} seeds, all answers right in {sum(row['test_accuracy'] == 1 for row in group)}; "
-          f"nine numbers attended to and a default in {len(defaults)}, all ten attended to in {sum(row['attended'] == 10 for row in group)}")
+    print(
+        f"{label}: {len(group)} seeds, all answers right in {sum(row['test_accuracy'] == 1 for row in group)}; "
+        f"nine numbers attended to and a default in {len(defaults)}, all ten attended to in {sum(row['attended'] == 10 for row in group)}"
+    )
 
 # %% [markdown]
 # (A number counts as attended to if it gets more than half of the attention.) So the default is one solution of two, and by far the rarer one: one seed in ten, and only at the
@@ -586,7 +614,9 @@ asked_phrases = skip_trigrams.phrases(phrase_task, 4000, seed=7)
 prepositions = torch.arange(3) + 2 * phrase_task.verbs  # their tokens
 phrase_logits = phrase_model(asked_phrases.tokens)[:, -1]
 normal = skip_trigrams.confusion(phrase_logits, asked_phrases, phrase_task)
-print("probability of the verb's noun that goes with each preposition (columns), by the preposition in the phrase (rows):")
+print(
+    "probability of the verb's noun that goes with each preposition (columns), by the preposition in the phrase (rows):"
+)
 print(normal.numpy().round(3))
 
 # %% [markdown]
@@ -656,14 +686,16 @@ figures.matrices(
 #
 # </details>
 
+
 # %%
 def frozen_logits(
     model: Transformer, tokens: Int[Tensor, "batch pos"], endings: Int[Tensor, "ending"]
 ) -> Float[Tensor, "batch vocab"]:
     """The logits at the last place of a one-layer model (with or without an MLP), with its attention pattern frozen.
 
-    The pattern of all heads is replaced, for each sequence by itself, by the mean of its patterns over the versions of this sequence that
-    end with each of `endings` in turn. All else is computed from the sequence as it is. tokens and model are left as they are.
+    The pattern of all heads is replaced, for each sequence by itself, by the mean of its patterns over the versions
+    of this sequence that end with each of `endings` in turn. All else is computed from the sequence as it is. tokens
+    and model are left as they are.
     """
     # BEGIN SOLUTION
     name = "blocks.0.attn.hook_pattern"
@@ -681,14 +713,18 @@ checks.circuits.test_frozen_logits(frozen_logits)
 
 # %%
 frozen_logits = checks.yours_or(frozen_logits, patching.frozen_logits)
-frozen = skip_trigrams.confusion(frozen_logits(phrase_model, asked_phrases.tokens, prepositions), asked_phrases, phrase_task)
+frozen = skip_trigrams.confusion(
+    frozen_logits(phrase_model, asked_phrases.tokens, prepositions), asked_phrases, phrase_task
+)
 asked_names, given_names = [f"preposition {q}" for q in range(3)], [f"noun of {q}" for q in range(3)]
 figures.matrices(
     {"as trained": normal, "pattern frozen": frozen}, "Freeze where it looks, and the bug comes out",
     asked_names, given_names, diverging=False, limit=1.0, height=330,
 ).show()  # fmt: skip
 frozen_right, frozen_bug = frozen.diagonal().mean().item(), (frozen.sum() - frozen.diagonal().sum()).item() / 3
-print(f"frozen: right {frozen_right:.1%}, another noun of the same verb {frozen_bug:.1%}, anything else {1 - frozen_right - frozen_bug:.1%}")
+print(
+    f"frozen: right {frozen_right:.1%}, another noun of the same verb {frozen_bug:.1%}, anything else {1 - frozen_right - frozen_bug:.1%}"
+)
 
 # %% [markdown]
 # With the pattern frozen the network still knows the verb: nearly all of the probability goes to its three nouns. *Which of them* has become half a guess: 56 % of that
@@ -699,7 +735,9 @@ print(f"frozen: right {frozen_right:.1%}, another noun of the same verb {frozen_
 # %%
 name = "blocks.0.attn.hook_pattern"
 own = phrase_cache[name]
-versions = torch.stack([torch.cat([asked_phrases.tokens[:, :-1], torch.full((4000, 1), int(q))], 1) for q in prepositions])
+versions = torch.stack(
+    [torch.cat([asked_phrases.tokens[:, :-1], torch.full((4000, 1), int(q))], 1) for q in prepositions]
+)
 mean_pattern = torch.stack([phrase_model.run_with_cache(version)[1][name] for version in versions]).mean(0)
 is_verb = (asked_phrases.tokens < phrase_task.verbs)[:, None, None]
 
@@ -792,6 +830,7 @@ for label, group in groups.items():
 #
 # </details>
 
+
 # %%
 def ablated_logits(
     model: Transformer,
@@ -803,8 +842,9 @@ def ablated_logits(
 ) -> Float[Tensor, "batch pos vocab"]:
     """The logits with what one head has collected (its part of "blocks.{layer}.attn.hook_z") replaced at all places.
 
-    how = "zero": by zeros. "mean": by its mean over the sequences `others`, for each place by itself. "resample": by what it is on
-    `others`, row i of tokens getting that of row i of others (then there are as many others as tokens). Other heads are computed as usual.
+    how = "zero": by zeros. "mean": by its mean over the sequences `others`, for each place by itself. "resample": by
+    what it is on `others`, row i of tokens getting that of row i of others (then there are as many others as tokens).
+    Other heads are computed as usual.
     """
     # BEGIN SOLUTION
     name = f"blocks.{layer}.attn.hook_z"
@@ -834,12 +874,16 @@ for how in ablated:
         changed = ablated_logits(two_heads, drawn.tokens, 0, head, how, others.tokens)[:, -1].double()
         ablated[how].append(cross_entropy(changed, drawn.answers).item())
         accuracy[how].append((changed.argmax(-1) == drawn.answers).double().mean().item())
-lines.bars(["head 0", "head 1"], ablated, "What you put in its place decides what a head seems worth", "loss (nats)").show()
+lines.bars(
+    ["head 0", "head 1"], ablated, "What you put in its place decides what a head seems worth", "loss (nats)"
+).show()
 print("accuracy:", {how: [f"{share:.0%}" for share in shares] for how, shares in accuracy.items()})
 whole_loss = cross_entropy(two_heads(drawn.tokens)[:, -1].double(), drawn.answers).item()
 silent = ablated_logits(two_heads, drawn.tokens, 0, 1, "zero", others.tokens)[:, -1].argmax(-1) == drawn.answers
-print(f"with both heads: loss {whole_loss:.0e}; without head 1 (zero):", ", ".join(
-    f"{number}: {silent[drawn.answers == number].double().mean():.0%}" for number in large))
+print(
+    f"with both heads: loss {whole_loss:.0e}; without head 1 (zero):",
+    ", ".join(f"{number}: {silent[drawn.answers == number].double().mean():.0%}" for number in large),
+)
 
 # %% [markdown]
 # Without head 1 (zero or mean) one number in ten is lost, and it is always the same one: 11 is head 1's alone. Head 0, by zero or by mean, hardly matters at all.
@@ -889,6 +933,7 @@ print(f"with both heads: loss {whole_loss:.0e}; without head 1 (zero):", ", ".jo
 #
 # </details>
 
+
 # %%
 def eigenvalue_score(matrix: Float[Tensor, "n n"]) -> float:
     """The sum of the eigenvalues divided by the sum of their absolute values."""
@@ -920,7 +965,10 @@ blocks = {
     "small numbers, each row less its mean": small - small.mean(1, keepdim=True),
 }  # fmt: skip
 eigenvalue_scores = {name: eigenvalue_score(block.double()) for name, block in blocks.items()}
-print({name: round(score, 2) for name, score in eigenvalue_scores.items()}, f"random: {random_scores.mean():.2f} ± {random_scores.std():.2f}")
+print(
+    {name: round(score, 2) for name, score in eigenvalue_scores.items()},
+    f"random: {random_scores.mean():.2f} ± {random_scores.std():.2f}",
+)
 figures.plane(
     {
         "large numbers": torch.linalg.eigvals(ov[10:20, 10:20].double()),
@@ -968,11 +1016,15 @@ figures.plane(
 #
 # </details>
 
+
 # %%
-def rotate_stream(weights: dict[str, Float[Tensor, "..."]], rotation: Float[Tensor, "d_model d_model"]) -> dict[str, Float[Tensor, "..."]]:
+def rotate_stream(
+    weights: dict[str, Float[Tensor, "..."]], rotation: Float[Tensor, "d_model d_model"]
+) -> dict[str, Float[Tensor, "..."]]:
     """The weights, under the same names, of the network whose stream is x R wherever the original's is x, and whose logits are the same.
 
-    rotation is orthogonal. Names end with W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out or W_U, with the shapes of exercise 11.2.
+    rotation is orthogonal. Names end with W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out or W_U, with the shapes of
+    exercise 11.2.
     """
     # BEGIN SOLUTION
     writers = ("W_E", "W_pos", "W_O", "W_out")
@@ -1016,7 +1068,10 @@ tables = {name: modular_logits(adding, with_weights(weights)) for name, weights 
           (("as it is", original), ("stream turned", turned), ("neurons turned", mixed))}  # fmt: skip
 kept = {name: modular.table_accuracy(table, adding.task) for name, table in tables.items()}
 moved = (tables["stream turned"] - tables["as it is"]).abs().max() / tables["as it is"].abs().max()
-print({name: f"{share:.1%}" for name, share in kept.items()}, f"largest change of a logit by turning the stream: {moved:.0e} of the largest")
+print(
+    {name: f"{share:.1%}" for name, share in kept.items()},
+    f"largest change of a logit by turning the stream: {moved:.0e} of the largest",
+)
 
 # %% [markdown]
 # (The change is not exactly zero: 32-bit floats round, and a rotated network rounds differently. Compare such things relative to the size of what

@@ -44,8 +44,9 @@ print("a copy begins at place", start, "of what stood at place", int(drawn.sourc
 
 # %%
 history = zoo.history("induction")
+guessing = torch.tensor(float(task.vocab)).log().item()  # the loss of giving all tokens the same probability
 lines.curves(
-    history["step"], {"loss inside copies": history["test_loss"], "guessing": [4.16] * len(history["step"])},
+    history["step"], {"loss inside copies": history["test_loss"], "guessing": [guessing] * len(history["step"])},
     "For a hundred steps it hardly improves; two hundred later it is done", "step", "loss (nats)", markers=False,
 ).show()  # fmt: skip
 
@@ -787,7 +788,7 @@ own_steps = own.history["step"]
 lines.curves(
     own_steps,
     {
-        "loss, share of log 64": [loss / 4.16 for loss in own.history["test_loss"]],
+        "loss, share of log 64": [loss / guessing for loss in own.history["test_loss"]],
         "previous-token score": own.history["previous"],
         "prefix-matching score": own.history["prefix"],
     },
@@ -856,7 +857,7 @@ for network in networks.values():
     in_context["repeated"].append(in_context_score(repeated_logits, twice.tokens, 8, 24))
     in_context["never repeated"].append(in_context_score(network(never), never, 8, 24))
     in_context["repeated, against guessing"].append(
-        F.cross_entropy(repeated_logits[:, 23], twice.tokens[:, 24]).item() - 4.16
+        F.cross_entropy(repeated_logits[:, 23], twice.tokens[:, 24]).item() - guessing
     )
 lines.curves(
     moments, in_context, "A score whose control moves as well", "step", "late loss minus early loss (nats)"
@@ -1105,8 +1106,7 @@ print(f"no gap: {late['0']:.0%} where the place to look at is before 24, {late['
 
 # %% [markdown]
 # Longer copies than it ever saw, a wide gap, a third copy: it works. The losses at "no gap" and "copies of 2" come from the end of the sequence, where head 0 never learnt to look back. It breaks where a token may have occurred *by chance* as well:
-# with one earlier occurrence it is nearly always right, with two about every other time. There are several places "after the same token", and matching one token cannot tell them apart. A better algorithm would match two tokens or more. Some
-# heads in language models do.
+# with one earlier occurrence it is nearly always right, with two about every other time. There are several places "after the same token", and matching one token cannot tell them apart. A better algorithm would match two tokens or more.
 
 # %% [markdown]
 # ---
@@ -1150,7 +1150,7 @@ print("without induction heads 0, 0–1, 0–2, 0–3:", [f"{share:.1%}" for sha
 # %% [markdown]
 # Four induction heads say the same thing. Any one of them can go, or two; without all four nothing is left. So ablating one head at a time would have shown that *no* induction head is
 # needed. (This is plain redundancy: in one layer no head can notice that another is gone. In deeper models later heads sometimes step in for an
-# ablated one; such *backup heads* are a different thing.) Of the previous-token heads there are only two. Their scores are alike, and yet one is missed more than the other: a score is not
+# ablated one; such *backup heads*, found by Wang et al. in GPT-2, are a different thing.) Of the previous-token heads there are only two. Their scores are alike, and yet one is missed more than the other: a score is not
 # an effect.
 #
 # With four heads of 16 dimensions, composition needs care, too. What is "large" for matrices of lower rank?
@@ -1248,8 +1248,8 @@ for size in (448, 512):
     )
 
 # %% [markdown]
-# (The setting of this table was chosen on seed 0, which is not in it.) With 256 and 384 sequences the network learns them by heart, and nothing else in 4 000 steps. With 1 024 it finds the circuit at once. In between, at 448, most seeds first know
-# their sequences by heart and find the circuit five hundred to fifteen hundred steps later: they *grok*, on a task without any arithmetic. Two do not within these steps. At 512 hardly any seed waits. The window is narrow. Chapter 22 studies such delays; chapter 21 is
+# (Learning rate and decay of this table were chosen on seed 0, which is not in it; 448 was added after 384 and 512 had been seen.) With 256 and 384 sequences the network learns them by heart, and nothing else in 4 000 steps. With 1 024 it finds the circuit at once. In between, at 448, most seeds first know
+# their sequences by heart and find the circuit five hundred to fifteen hundred steps later: they *grok*, on a task without any arithmetic. Two do not within these steps. At 512 only one seed waits that long. The window is narrow. Chapter 22 studies such delays; chapter 21 is
 # the case in which they became known.
 
 # %% [markdown]
@@ -1314,6 +1314,7 @@ evidence.table(
 # ## Open ends
 #
 # * **Match two tokens.** With tokens that recur by chance, a head should look for two tokens in a row. First step: train `RepeatProblem(RepeatTask(filling="uniform"), n_layers=3)` and score which head looks where.
+# * **One layer, many heads.** Build the layer of position-bound heads that the section on one layer describes. First step: for one place p, a head whose keys are zero but at p and p + 1, and its partner without a query.
 # * **One wire, many copies.** What does the network do when a span occurs three times with *different* continuations? First step: draw such sequences by hand, and look at the pattern.
 # * **The plateau's length.** What sets how long it waits? First step: start training from `induction` at step 0 with head 0's W_Q multiplied by 3.
 #

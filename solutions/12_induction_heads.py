@@ -498,6 +498,23 @@ for name, table in tables.items():
 # The first picture is the rule "*the token before you is the one I have*", learnt for all 64 tokens. The second is what is left if the
 # first head is taken out of the product: no such rule. (If anything, the head avoids its own token: nearly all of the diagonal is slightly negative.)
 #
+# And head 0, where does it look? Its own QK circuit needs no tokens. Between positions alone:
+
+# %%
+W_pos = model.W_pos.double()
+position_scores = circuits.qk_circuit(W_pos, W_pos, W_Q[0], W_K[0])
+token_scores = circuits.qk_circuit(W_E, W_E, W_Q[0], W_K[0])
+earlier_only = position_scores.masked_fill(torch.ones(32, 32, dtype=torch.bool).triu(1), -torch.inf)
+asks_before = [place for place in range(1, 32) if int(earlier_only[place].argmax()) == place - 1]
+print(
+    f"head 0 scores the place before highest from places {asks_before[0]} to {asks_before[-1]}, {len(asks_before)} of 31"
+)
+print(f"the spread of its scores: {position_scores.tril().std():.2f} by positions, {token_scores.std():.2f} by tokens")
+
+# %% [markdown]
+# So each circuit reads and writes one kind of thing. Head 0: positions decide where (QK), the token is carried (OV). Head 1: its own token against the carried one decides where
+# (QK through head 0), the token there is carried to the output (OV).
+#
 # With 50 000 tokens you would not want a table but a number. [Elhage et al. 2021](https://transformer-circuits.pub/2021/framework/index.html) take the sizes: how large is the product of the two heads' matrices, given the
 # sizes of each? If head 1 reads exactly the directions that head 0 writes, the product is large; for directions chosen at random it is not. A later head can read
 # through its queries (Q), its keys (K) or its values (V).
@@ -876,6 +893,21 @@ print({name: round(values[-1], 1) for name, values in in_context.items()})
 #
 # </details>
 #
+# Put it beside the two heads, on one axis:
+
+# %%
+together_scores: dict[str, list[float]] = {"previous-token score": [], "prefix-matching score": []}
+for network in networks.values():
+    _, kept = network.run_with_cache(drawn.tokens)
+    pair = [heads.head_scores(kept[f"blocks.{n}.attn.hook_pattern"], targets) for n in (0, 1)]
+    together_scores["previous-token score"].append(float(pair[0].previous.max()))
+    together_scores["prefix-matching score"].append(float(pair[1].prefix.max()))
+together_scores["learning in context, share of log 64"] = [
+    -score / guessing for score in in_context["repeated, against guessing"]
+]
+lines.curves(moments, together_scores, "Learning in context comes with the induction head", "step", "").show()
+
+# %% [markdown]
 # **So now we know:** where each head looks is learnt only as the other comes to be, so they set off together; and that is when the network begins to learn in context.
 
 # %% [markdown]
@@ -1107,6 +1139,31 @@ print(f"no gap: {late['0']:.0%} where the place to look at is before 24, {late['
 # %% [markdown]
 # Longer copies than it ever saw, a wide gap, a third copy: it works. The losses at "no gap" and "copies of 2" come from the end of the sequence, where head 0 never learnt to look back. It breaks where a token may have occurred *by chance* as well:
 # with one earlier occurrence it is nearly always right, with two about every other time. There are several places "after the same token", and matching one token cannot tell them apart. A better algorithm would match two tokens or more.
+#
+# One more case asks what kind of algorithm this is. Train on sequences as before, but leave out all in whose copies one of eight tokens occurs. Those eight stand everywhere else as often as others.
+#
+# **Predict first.** "*Go on as you went on after the same token*" is a rule about any token. Will the network apply it to the eight that it never saw copied?
+#
+# *Your prediction:*
+
+# %%
+held_out_runs = zoo.table("induction-held-out")
+held_out = {kind: [row[f"accuracy_{kind}"] for row in held_out_runs] for kind in ("neither", "now", "next")}
+for kind, what in (
+    ("neither", "both tokens seen in copies"),
+    ("now", "the token now never seen in one"),
+    ("next", "the next token never seen in one"),
+):
+    print(
+        f"{what:<34}"
+        + "  ".join(
+            f"seed {row['seed']}: {share:6.1%}" for row, share in zip(held_out_runs, held_out[kind], strict=True)
+        )
+    )
+
+# %% [markdown]
+# Not at all. To this network there is no "same token"; there are 64 matches in one table and 64 copies in another, and each had to be learnt by itself. (Large models, in which tokens share directions, may do better.) An algorithm
+# that *we* state in one line is, in the weights, as long as its vocabulary.
 
 # %% [markdown]
 # ---
@@ -1304,6 +1361,8 @@ evidence.table(
          "best and worst of 5 seeds", verdict(max(row["test_accuracy"] for row in kinds["one layer"]) < 0.2, "under 20 %")),
         ("four heads: any induction head can go", "not published", percent(min(alone[1, head] for head in range(4)), 1), f"without all: {percent(together[-1], 1)}", "",
          verdict(min(alone[1, head] for head in range(4)) > 0.95 and together[-1] < 0.1, "95 %, under 10 %")),
+        ("the rule does not reach tokens never copied in training", "not published", f"{percent(max(held_out['now']), 1)}, {percent(max(held_out['next']), 1)}",
+         f"other tokens: {percent(min(held_out['neither']), 1)}", "token now, next; best of 3 seeds", verdict(max(held_out["now"] + held_out["next"]) < 0.1, "under 10 %")),
         ("a dictionary in place of copying", "seen in language models", percent(translation_right), f"QK, OV: {found[0]}, {found[1]} of 32", "", verdict(translation_right > 0.99, "99 %")),
         ("limited data: groks", "shown, one run", f"{shares[448][0]} of {shares[448][2]} seeds", f"512: {shares[512][0]} of {shares[512][2]}; 256: {sum(row['test_90'] is not None for row in few_sequences)} of {len(few_sequences)} learn; 1 024: at once",
          "448 sequences, 4 000 steps", verdict(shares[448][0] > shares[448][2] / 2, "most seeds")),

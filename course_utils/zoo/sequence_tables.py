@@ -16,7 +16,14 @@ from course_utils.training import History, Recipe, Run, first_step
 from course_utils.zoo.entry import Table
 from course_utils.zoo.sequence_recipes import repeats as repeats_recipe
 from course_utils.zoo.sequence_recipes import trigrams
-from course_utils.zoo.sequences import RepeatProblem, SmearedRepeatProblem, TrigramProblem, copied_losses, questions
+from course_utils.zoo.sequences import (
+    HeldOutRepeatProblem,
+    RepeatProblem,
+    SmearedRepeatProblem,
+    TrigramProblem,
+    copied_losses,
+    questions,
+)
 
 TABLE_SEED = 10_000
 """Of the sequences on which finished networks are measured."""
@@ -136,6 +143,19 @@ def measure_layers(run: Run) -> dict[str, Any]:
     }
 
 
+def measure_held_out(run: Run) -> dict[str, Any]:
+    """Accuracy inside copies where the token now, or the next one, was never copied in training, and where neither was."""
+    problem, model = run.recipe.problem, run.model
+    drawn = repeats.draw(problem.task, 2048, TABLE_SEED)
+    known = repeats.predictable(drawn.source)[:, :-1]
+    right = copied_losses(model(drawn.tokens), drawn)[1].double()
+    now, following = (problem.is_held_out(tokens)[known] for tokens in (drawn.tokens[:, :-1], drawn.tokens[:, 1:]))
+    groups = {"neither": ~now & ~following, "now": now & ~following, "next": following & ~now}
+    return {"held_out": problem.held_out} | {
+        f"accuracy_{name}": right[group].mean().item() for name, group in groups.items()
+    }
+
+
 def has_generalised(history: History) -> bool:
     """Is the share of right answers on new sequences over 95 %?"""
     return history["test_accuracy"][-1] > 0.95
@@ -203,6 +223,13 @@ SEQUENCE_TABLES: dict[str, Table] = {
             for seed in range(1, 6)
         ),
         measure=measure_layers,
+    ),
+    "induction-held-out": Table(
+        about="The induction task with eight of 64 tokens never copied in training; three seeds.",
+        recipes=tuple(
+            repeats_recipe(seed=seed, problem=HeldOutRepeatProblem(batch=160), log_every=100) for seed in range(1, 4)
+        ),
+        measure=measure_held_out,
     ),
     "induction-finite-data": Table(
         about="The induction task with 256 to 1 024 training sequences: memorising, generalising, and grokking between.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_utils import heads
@@ -101,6 +101,25 @@ class RepeatProblem:
             "previous": max(score.previous.max().item() for score in scores),
             "prefix": max(score.prefix.max().item() for score in scores),
         }
+
+
+@dataclass(frozen=True)
+class HeldOutRepeatProblem(RepeatProblem):
+    """The same task, but sequences with one of the last ``held_out`` tokens in a copy are never trained on.
+
+    Those tokens occur everywhere else as often as others.
+    """
+
+    held_out: int = 8
+
+    def drawn(self, step: int, seed: int) -> Repeats:
+        drawn = super().drawn(step, seed)
+        allowed = (~(self.is_held_out(drawn.tokens) & (drawn.source >= 0))).all(1)
+        return Repeats(drawn.tokens[allowed], drawn.source[allowed])
+
+    def is_held_out(self, tokens: Int[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
+        """Which of these tokens are never seen in a copy?"""
+        return tokens >= self.task.vocab - self.held_out
 
 
 def _named(part: str, losses: Tensor, right: Tensor) -> dict[str, float]:

@@ -6,6 +6,7 @@ import pytest
 
 from course_utils import zoo
 from course_utils.training import train
+from course_utils.zoo.sequences import HeldOutRepeatProblem
 
 # A column of verdicts, and for numbers how far two machines may differ (absolute).
 COMPARED = {
@@ -31,3 +32,11 @@ def test_the_main_network_has_its_heads_in_nearly_every_seed():
     rows = [row for row in zoo.table("induction-seeds") if row["n_heads"] == 1]
     assert len(rows) == 10
     assert sum(row["previous"] >= 0.7 and row["prefix"] >= 0.85 for row in rows) >= 8
+
+
+def test_held_out_tokens_are_never_copied_in_training():
+    problem = HeldOutRepeatProblem(batch=160)
+    drawn = problem.drawn(step=3, seed=1)
+    copied = drawn.tokens[drawn.source >= 0]
+    assert 30 < len(drawn.tokens) < 130
+    assert not problem.is_held_out(copied).any() and problem.is_held_out(drawn.tokens).any()

@@ -1,0 +1,205 @@
+"""Tables of many runs for the chapter on circuit efficiency: what networks come to rest at under an L2 penalty, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from course_utils import efficiency, fourier
+from course_utils.gradients import L2Penalty
+from course_utils.tasks.modular import ModularTask
+from course_utils.training import History, Recipe, Run, first_step
+from course_utils.zoo.entry import Table
+from course_utils.zoo.problems import modular_logits
+from course_utils.zoo.recipes import neuron_logit_map
+from course_utils.zoo.subsets import SubsetTransformer
+
+EVERYTHING = ModularTask(fraction=1.0)
+NO_RULE = ModularTask(fraction=1.0, operation="random")
+
+
+def measure_rest(run: Run) -> dict[str, Any]:
+    """Where a run under :class:`L2Penalty` ended: J and its parts, how near to rest, accuracies, margins, exponent.
+
+    ``size``, ``subset_seed``, ``start`` and ``rule`` say what was trained on, from which network. ``dropped_accuracy`` is on
+    the task's training questions that this run left out; margins, losses and the exponent ``k_net`` (of the mean margin) are
+    of the training questions unless their names say otherwise. ``test_accuracies`` has one value every ``log_every`` steps.
+    """
+    recipe, model, history = run.recipe, run.model, run.history
+    problem: SubsetTransformer = recipe.problem
+    assert isinstance(recipe.gradient, L2Penalty)
+    penalty = recipe.gradient.strength
+    weights = list(model.parameters())
+    squares = efficiency.squared_norm(weights)
+    loss = problem.loss(model, recipe.steps, recipe.seed)
+    ratio, residual = efficiency.rest(loss, weights, penalty)
+    train, dropped = problem.examples("train"), problem.examples("dropped")
+
+    def train_margins() -> torch.Tensor:
+        with torch.no_grad():
+            return efficiency.margins(problem.logits(model, train.pairs).double(), train.answers)
+
+    margins = train_margins()
+    with torch.no_grad():
+        right = problem.logits(model, dropped.pairs).argmax(1) == dropped.answers
+    logits = modular_logits(problem, model)
+    shares = fourier.frequency_shares(neuron_logit_map(model).T.double(), fourier.fourier_basis(problem.task.p))  # type: ignore[arg-type]
+    return {
+        "size": len(train.pairs),
+        "subset_seed": problem.subset_seed,
+        "start": problem.start,
+        "rule": problem.task.operation,
+        "penalty": penalty,
+        "lr": recipe.lr,
+        "steps": recipe.steps,
+        "J": efficiency.regularised_loss(loss.item(), squares, penalty),
+        "loss": loss.item(),
+        "squares": squares,
+        "ratio": ratio,
+        "residual": residual,
+        "train_accuracy": history["train_accuracy"][-1],
+        "test_accuracy": history.get("test_accuracy", [None])[-1],
+        "test_loss": history.get("test_loss", [None])[-1],
+        "dropped_accuracy": right.double().mean().item() if len(right) else None,
+        "mean_margin": margins.mean().item(),
+        "least_margin": margins.min().item(),
+        "k_net": efficiency.scaling_exponent(model, lambda: train_margins().mean().item()),
+        "trigonometric": efficiency.trigonometric_share(logits),
+        "key_frequencies": fourier.key_frequencies(shares),
+        "test_accuracies": [round(accuracy, 4) for accuracy in history.get("test_accuracy", [])],
+    }
+
+
+def resting(problem: SubsetTransformer, penalty: float, steps: int, seed: int = 0, lr: float = 3e-3) -> Recipe:
+    """Adam on J with the learning rate lowered to 0, so that the run comes to rest and not only close to it."""
+    return Recipe(
+        problem,
+        steps,
+        seed,
+        lr=lr,
+        weight_decay=0.0,
+        gradient=L2Penalty(penalty),
+        anneal=True,
+        log_every=100,
+    )
+
+
+def memorising(size: int, seed: int, penalty: float, steps: int = 1500) -> Recipe:
+    """Answers without a rule to ``size`` questions, from random weights; the seed also draws the questions.
+
+    From half the usual initial scale: the weights then grow to what they need, where else they would have to shrink to it.
+    """
+    return resting(SubsetTransformer(NO_RULE, size=size, subset_seed=seed, init_scale=0.5), penalty, steps, seed)
+
+
+def generalising(start: str | int, penalty: float, steps: int = 400) -> Recipe:
+    """A network that can add goes on with all questions."""
+    return resting(SubsetTransformer(EVERYTHING, start=start), penalty, steps)
+
+
+def trained_on(start: str | int) -> ModularTask:
+    """The task whose training set a starting network was trained on."""
+    return ModularTask(split_seed=0 if isinstance(start, str) else start)
+
+
+def ungrokking(size: int, subset: int, penalty: float, steps: int = 1200) -> Recipe:
+    """A network that can add goes on with some of the questions it was trained on, under an L2 penalty.
+
+    The subset's number also says which of :data:`STARTS` it starts from.
+    """
+    start = STARTS[subset]
+    problem = SubsetTransformer(trained_on(start), size=size, subset_seed=subset, start=start)
+    return resting(problem, penalty, steps, lr=5e-3)
+
+
+def half_forgotten(history: History) -> bool:
+    """Is test accuracy under one half, and was it at the evaluation before?"""
+    return max(history["test_accuracy"][-2:]) < 0.5
+
+
+def ungrokking_by_adamw(decay: float, subset: int, size: int = 450) -> Recipe:
+    """The same under AdamW's decay, until test accuracy is under one half."""
+    start = STARTS[subset]
+    return Recipe(
+        SubsetTransformer(trained_on(start), size=size, subset_seed=subset, start=start),
+        steps=round(1500 / decay),
+        lr=3e-3,
+        weight_decay=decay,
+        log_every=20,
+        stop_when=half_forgotten,
+        stop_name="half_forgotten",
+    )
+
+
+def measure_time(run: Run) -> dict[str, Any]:
+    """At which step did test accuracy fall under one half (for two evaluations), and how did it get there?"""
+    problem: SubsetTransformer = run.recipe.problem
+    history = run.history
+    return {
+        "size": problem.size,
+        "subset_seed": problem.subset_seed,
+        "start": problem.start,
+        "decay": run.recipe.weight_decay,
+        "lr": run.recipe.lr,
+        "steps_to_half": first_step(history, "test_accuracy", lambda accuracy: accuracy < 0.5, sustained=20),
+        "steps": int(history["step"][-1]),
+        "train_accuracy": history["train_accuracy"][-1],
+        "test_accuracy": history["test_accuracy"][-1],
+        "squares": history["sum_of_squares"][-1],
+        "test_accuracies": [round(accuracy, 4) for accuracy in history["test_accuracy"]],
+    }
+
+
+STARTS: tuple[str | int, ...] = ("modular-addition-fast", 1, "modular-addition", 1, "modular-addition-fast")
+"""Which network each subset of the questions starts from."""
+
+MEMORISED_SIZES = (200, 300, 400, 500, 600, 750, 900, 1100)
+SIZES = (350, 400, 460, 530, 600, 690, 800, 910, 1050, 1200)
+PENALTIES = (1e-4, 1e-5, 1e-3)
+
+EFFICIENCY_TABLES: dict[str, Table] = {
+    "memorising-by-size": Table(
+        about="Random answers to 200 to 1 100 questions, memorised from random weights under an L2 penalty.",
+        recipes=(
+            *(memorising(size, seed, 1e-4) for seed in range(3) for size in MEMORISED_SIZES),
+            *(memorising(size, 0, 1e-5) for size in (300, 600, 900)),
+        ),
+        measure=measure_rest,
+    ),
+    "generalising-circuit": Table(
+        about="Networks that can add go on with all 12 769 questions under an L2 penalty.",
+        recipes=(
+            *(generalising(start, 1e-4) for start in ("modular-addition-fast", 1, "modular-addition")),
+            generalising("modular-addition-fast", 1e-5),
+        ),
+        measure=measure_rest,
+    ),
+    "ungrokking": Table(
+        about="Networks that can add go on with 350 to 1 200 of their questions under three strengths of an L2 penalty.",
+        recipes=tuple(
+            ungrokking(size, subset, penalty)
+            for subsets, penalty in (
+                ((0, 1), PENALTIES[0]),
+                ((0, 1), PENALTIES[1]),
+                ((2, 3, 4), PENALTIES[0]),
+                ((0, 1), PENALTIES[2]),
+                ((2, 3, 4), PENALTIES[1]),
+                ((2, 3, 4), PENALTIES[2]),
+            )
+            for subset in subsets
+            for size in SIZES
+        ),
+        measure=measure_rest,
+    ),
+    "ungrokking-settling": Table(
+        about="Four times as many steps: how far from its end was each run of the table of ungrokking?",
+        recipes=tuple(ungrokking(size, subset, 1e-4, 4800) for subset in (0, 1) for size in (600, 800, 1050)),
+        measure=measure_rest,
+    ),
+    "ungrokking-time": Table(
+        about="450 questions under AdamW with decays from 0.25 to 2: how many steps until half is forgotten?",
+        recipes=tuple(ungrokking_by_adamw(decay, subset) for subset in (0, 1, 2) for decay in (2.0, 1.0, 0.5, 0.25)),
+        measure=measure_time,
+    ),
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from course_utils.training import History, Recipe, Run, first_step
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import modular_logits
 from course_utils.zoo.recipes import neuron_logit_map
-from course_utils.zoo.subsets import SubsetTransformer
+from course_utils.zoo.subsets import ProtectedTransformer, SubsetTransformer
 
 EVERYTHING = ModularTask(fraction=1.0)
 NO_RULE = ModularTask(fraction=1.0, operation="random")
@@ -151,6 +153,28 @@ def measure_time(run: Run) -> dict[str, Any]:
     }
 
 
+def protected(strength: float, size: int = 460, subset: int = 0, penalty: float = 1e-4) -> Recipe:
+    """A run of the table of ungrokking with elastic weight consolidation."""
+    recipe = ungrokking(size, subset, penalty)
+    fields = {field.name: getattr(recipe.problem, field.name) for field in dataclasses.fields(recipe.problem)}
+    return replace(recipe, problem=ProtectedTransformer(**fields, strength=strength))
+
+
+def measure_protected(run: Run) -> dict[str, Any]:
+    """Where the run ended, by the strength of its protection; losses are without the pull."""
+    problem: ProtectedTransformer = run.recipe.problem
+    history = run.history
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
+    return {
+        "size": problem.size,
+        "subset_seed": problem.subset_seed,
+        "start": problem.start,
+        "strength": problem.strength,
+        **{name: history[name][-1] for name in names},
+        "test_accuracies": [round(accuracy, 4) for accuracy in history["test_accuracy"]],
+    }
+
+
 STARTS: tuple[str | int, ...] = ("modular-addition-fast", 1, "modular-addition", 1, "modular-addition-fast")
 """Which network each subset of the questions starts from."""
 
@@ -196,6 +220,16 @@ EFFICIENCY_TABLES: dict[str, Table] = {
         about="Four times as many steps: how far from its end was each run of the table of ungrokking?",
         recipes=tuple(ungrokking(size, subset, 1e-4, 4800) for subset in (0, 1) for size in (600, 800, 1050)),
         measure=measure_rest,
+    ),
+    "memorising-settling": Table(
+        about="More than three times as many steps for three of the memorising networks: were they at rest?",
+        recipes=tuple(memorising(size, 0, 1e-4, 5000) for size in (750, 600, 900)),
+        measure=measure_rest,
+    ),
+    "ungrokking-protected": Table(
+        about="460 questions, with the weights that the start depends on held back: does that stop the forgetting?",
+        recipes=tuple(protected(strength) for strength in (10.0, 100.0, 1000.0, 1.0)),
+        measure=measure_protected,
     ),
     "ungrokking-time": Table(
         about="450 questions under AdamW with decays from 0.25 to 2: how many steps until half is forgotten?",

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_utils.consolidation import fisher_diagonal, pull_back
 from course_utils.errors import CourseError
 from course_utils.models import Transformer
 from course_utils.tasks import modular
@@ -21,6 +22,10 @@ from course_utils.zoo.recipes import ENTRIES
 
 START_STEPS = 400
 """Of a starting network in the fast setting: it has grokked by step 300 and come close to rest by then."""
+
+
+FISHER_PROBES = 50
+"""An entry of the Fisher diagonal is then right to a fifth, which is enough for orders of magnitude to matter."""
 
 
 class Examples(NamedTuple):
@@ -105,3 +110,29 @@ def starting_weights(start: str | int) -> State:
     """The weights of a model of the zoo by its name, or of the fast setting by its seed."""
     model: nn.Module = store.load(start) if isinstance(start, str) else train(starting_recipe(start)).model
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+@lru_cache(maxsize=2)
+def starting_fisher(problem: SubsetTransformer) -> State:
+    """The Fisher diagonal of the network that a problem starts from, on all that it was trained on."""
+    whole = replace(problem, size=None)
+    model = whole.make_model(0)
+    return fisher_diagonal(model, lambda: whole.logits(model, whole.examples("train").pairs), FISHER_PROBES)
+
+
+@dataclass(frozen=True)
+class ProtectedTransformer(SubsetTransformer):
+    """The same with the weights that the start's answers depend on held back: elastic weight consolidation.
+
+    Attributes:
+        strength: of :func:`~course_utils.consolidation.pull_back`. At 1 the pull stands in for the mean loss on all that
+            the start was trained on, to second order.
+    """
+
+    strength: float = 1.0
+
+    def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
+        assert self.start is not None
+        unprotected = SubsetTransformer(self.task, size=None, start=self.start)
+        pull = pull_back(model, starting_weights(self.start), starting_fisher(unprotected))
+        return super().loss(model, step, seed) + self.strength * pull

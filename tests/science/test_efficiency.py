@@ -210,3 +210,20 @@ def test_a_row_holds_what_a_plain_computation_gives():
 def test_no_run_is_in_a_table_twice(name):
     recipes = EFFICIENCY_TABLES[name].recipes
     assert len({recipe.digest() for recipe in recipes}) == len(recipes)
+
+
+def test_protection_pulls_back_to_the_start_and_not_at_the_start(monkeypatch):
+    plain = SubsetTransformer(SMALL, size=20, start="a start", **TINY)
+    start = SubsetTransformer(SMALL, size=20, **TINY).make_model(3)
+    weights = {name: weight.detach().clone() for name, weight in start.state_dict().items()}
+    monkeypatch.setattr(subsets, "starting_weights", lambda name: weights)
+    monkeypatch.setattr(
+        subsets, "starting_fisher", lambda problem: {name: torch.ones_like(w) for name, w in weights.items()}
+    )
+    protected = subsets.ProtectedTransformer(SMALL, size=20, start="a start", strength=3.0, **TINY)
+    model = protected.make_model(0)
+    assert protected.loss(model, 0, 0).item() == pytest.approx(plain.loss(model, 0, 0).item())
+    with torch.no_grad():
+        model.W_U.data += 1
+    pull = protected.loss(model, 0, 0).item() - plain.loss(model, 0, 0).item()
+    assert pull == pytest.approx(3 / 2 * model.W_U.numel())

@@ -12,10 +12,11 @@ from course_utils import efficiency, fourier
 from course_utils.gradients import L2Penalty
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import History, Recipe, Run, first_step
+from course_utils.zoo import store
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import modular_logits
 from course_utils.zoo.recipes import neuron_logit_map
-from course_utils.zoo.subsets import ProtectedTransformer, SubsetTransformer
+from course_utils.zoo.subsets import ProtectedTransformer, SubsetTransformer, starting_recipe
 
 EVERYTHING = ModularTask(fraction=1.0)
 NO_RULE = ModularTask(fraction=1.0, operation="random")
@@ -175,6 +176,24 @@ def measure_protected(run: Run) -> dict[str, Any]:
     }
 
 
+def measure_overlap(run: Run) -> dict[str, Any]:
+    """Does the network have its large weights where ``modular-addition-fast`` has them? By its rule, size and seed.
+
+    Seed 0 is that network's own initialisation.
+    """
+    problem = run.recipe.problem
+    overlap = efficiency.large_weight_overlap(
+        run.model.parameters(), store.load("modular-addition-fast").parameters(), top=0.05
+    )
+    return {
+        "rule": problem.task.operation,
+        "size": getattr(problem, "size", problem.task.n_train),
+        "train_accuracy": run.history["train_accuracy"][-1],
+        "test_accuracy": run.history["test_accuracy"][-1],
+        **overlap._asdict(),
+    }
+
+
 STARTS: tuple[str | int, ...] = ("modular-addition-fast", 1, "modular-addition", 1, "modular-addition-fast")
 """Which network each subset of the questions starts from."""
 
@@ -225,6 +244,14 @@ EFFICIENCY_TABLES: dict[str, Table] = {
         about="More than three times as many steps for three of the memorising networks: were they at rest?",
         recipes=tuple(memorising(size, 0, 1e-4, 5000) for size in (750, 600, 900)),
         measure=measure_rest,
+    ),
+    "large-weights": Table(
+        about="Are the largest weights of a memorising and of a generalising network at the same places?",
+        recipes=(
+            *(memorising(600, seed, 1e-4) for seed in range(3)),
+            *(starting_recipe(seed) for seed in (1, 2)),
+        ),
+        measure=measure_overlap,
     ),
     "ungrokking-protected": Table(
         about="460 questions, with the weights that the start depends on held back: does that stop the forgetting?",

@@ -218,6 +218,11 @@ EFFICIENCY_TABLES: dict[str, Table] = {
         ),
         measure=measure_rest,
     ),
+    "generalising-by-size": Table(
+        about="A network that can add goes on with 1 500 to all 3 830 of its questions: does its J rise with their number?",
+        recipes=tuple(ungrokking(size, 0, 1e-4, 800) for size in (1500, 3830, 2100, 2900)),
+        measure=measure_rest,
+    ),
     "ungrokking": Table(
         about="Networks that can add go on with 350 to 1 200 of their questions under three strengths of an L2 penalty.",
         recipes=tuple(
@@ -237,12 +242,12 @@ EFFICIENCY_TABLES: dict[str, Table] = {
     ),
     "ungrokking-settling": Table(
         about="Four times as many steps: how far from its end was each run of the table of ungrokking?",
-        recipes=tuple(ungrokking(size, subset, 1e-4, 4800) for subset in (0, 1) for size in (600, 800, 1050)),
+        recipes=tuple(ungrokking(size, subset, 1e-4, 4800) for subset in (0, 1) for size in (600, 800, 690, 530)),
         measure=measure_rest,
     ),
     "memorising-settling": Table(
         about="More than three times as many steps for three of the memorising networks: were they at rest?",
-        recipes=tuple(memorising(size, 0, 1e-4, 5000) for size in (750, 600, 900)),
+        recipes=tuple(memorising(size, 0, 1e-4, 5000) for size in (600, 750, 900)),
         measure=measure_rest,
     ),
     "large-weights": Table(

@@ -37,12 +37,16 @@ def regularised_loss(loss: float, squares: float, penalty: float) -> float:
 
 
 class Rest(NamedTuple):
-    """How close is a network to a point where J = L + λ/2 ‖θ‖² is stationary?
+    """How close is a network to a point where J = L + λ/2 ‖θ‖² is stationary? Two measures; each alone can mislead.
 
     Attributes:
         ratio: −θ·∇L / (λ‖θ‖²). At a stationary point ∇L = −λθ, and it is 1. It looks along one direction only, that of
-            scaling all weights, and comes to 1 within a hundred steps.
-        residual: ‖∇J‖ / (λ‖θ‖). At a stationary point 0; it looks along all directions.
+            scaling all weights. It is needed (a network with 0.9 is not at rest) but not enough: it comes to 1 within a
+            hundred steps, while one circuit can take over from another for thousands.
+        residual: ‖∇J‖ / (λ‖θ‖). It looks along all directions and is 0 at a stationary point, but only of a smooth J: ReLUs
+            put minima on kinks, where the gradient jumps and never vanishes.
+
+    What settles the matter is a longer run that ends at the same place.
     """
 
     ratio: float

@@ -220,7 +220,7 @@ EFFICIENCY_TABLES: dict[str, Table] = {
         measure=measure_rest,
     ),
     "memorising-briefly": Table(
-        about="The same with a third of the steps: the ratio of rest is as near to 1, and J is an eighth higher.",
+        about="The same with a third of the steps: the ratio of rest is as near to 1, and J a tenth higher.",
         recipes=tuple(memorising(size, 0, 1e-4, 1500) for size in (200, 300, 400, 500, 600, 750, 900, 1100)),
         measure=measure_rest,
     ),

@@ -21,7 +21,7 @@ from course_utils.zoo.problems import ModularTransformer, cross_entropy
 from course_utils.zoo.recipes import ENTRIES
 
 START_STEPS = 400
-"""Of a starting network in the fast setting: it has grokked by step 300 and come close to rest by then."""
+"""Of a starting network in the fast setting: it groks by step 300 (the table of seeds), and has some time to clean up."""
 
 
 FISHER_PROBES = 50

@@ -1,7 +1,8 @@
-"""What can be done to a gradient between the backward pass and the optimiser's step, to make a network grok sooner?
+"""What can be done to a gradient between the backward pass and the optimiser's step?
 
-A filter is a frozen dataclass with one method, ``apply(model, memory)``: it changes the gradients in place. What it has to
-remember from step to step lies in ``memory``, a dictionary of tensors that the trainer owns and stores in checkpoints.
+One filter adds a true L2 penalty, the others are meant to make a network grok sooner. A filter is a frozen dataclass with
+one method, ``apply(model, memory)``: it changes the gradients in place. What it has to remember from step to step lies in
+``memory``, a dictionary of tensors that the trainer owns and stores in checkpoints.
 """
 
 from __future__ import annotations
@@ -17,6 +18,22 @@ class GradientFilter(Protocol):
     """Changes a model's gradients in place, before each update."""
 
     def apply(self, model: nn.Module, memory: dict[str, Tensor]) -> None: ...
+
+
+@dataclass(frozen=True)
+class L2Penalty:
+    """Adds the gradient of strength/2 · ‖θ‖² over all weights: the run then minimises the loss plus that.
+
+    AdamW's decay is something else. It multiplies the weights after Adam has divided the gradient by its size, so that no
+    fixed function is least where it comes to rest (Loshchilov and Hutter 2019, arXiv 1711.05101). Set ``weight_decay`` to 0.
+    """
+
+    strength: float
+
+    def apply(self, model: nn.Module, memory: dict[str, Tensor]) -> None:
+        for weight in model.parameters():
+            assert weight.grad is not None
+            weight.grad.add_(weight.detach(), alpha=self.strength)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -52,9 +53,11 @@ class Recipe:
         seed: which initialisation, and which batches where batches are drawn.
         lr, weight_decay, betas: AdamW's settings (decay is decoupled: each step multiplies weights by 1 − lr·decay).
         warmup: over how many steps the learning rate rises linearly from 0.
+        anneal: lower the learning rate to 0 along half a cosine over all steps, for a run that must come to rest.
         log_every: how many steps lie between two evaluations.
         snapshots: at which steps the weights are kept.
         gradient: what is done to the gradients before each update (see :mod:`course_utils.gradients`); None leaves them.
+            With ``L2Penalty`` and no weight decay the run is Adam on a loss with a true L2 term.
         stop_when: ends the run early: ``(history) -> bool``, looked at after each evaluation. Not part of the hash
             unless named by ``stop_name``.
     """
@@ -71,12 +74,15 @@ class Recipe:
     gradient: GradientFilter | None = None
     stop_when: Callable[[History], bool] | None = field(default=None, compare=False)
     stop_name: str = ""
+    anneal: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe in plain values, for cards and hashes."""
         values = {k: v for k, v in asdict(self).items() if k not in ("problem", "gradient", "stop_when")}
         if self.gradient is not None:
             values["gradient"] = _named(self.gradient)
+        if not self.anneal:  # so that a recipe that does not use it keeps its digest
+            del values["anneal"]
         return {"problem": _named(self.problem), **values}
 
     def digest(self) -> str:
@@ -178,9 +184,15 @@ def train(
     return Run(recipe, model, history, snapshots, spent + time.perf_counter() - started)
 
 
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """The learning rate of the update that follows ``step`` updates."""
+    rate = recipe.lr * min(1.0, (step + 1) / max(1, recipe.warmup))
+    return rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2 if recipe.anneal else rate
+
+
 def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, memory: State, step: int) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = recipe.lr * min(1.0, (step + 1) / max(1, recipe.warmup))
+        group["lr"] = learning_rate(recipe, step)
     optimiser.zero_grad(set_to_none=True)
     loss = recipe.problem.loss(model, step, recipe.seed)
     if not torch.isfinite(loss):

@@ -14,6 +14,7 @@ from course_utils.rows import Row
 from course_utils.sweeps import sweep
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import History, Recipe, Run, first_step
+from course_utils.zoo.efficiency_tables import EFFICIENCY_TABLES
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import Float32Transformer, ModularTransformer, StablemaxTransformer
 from course_utils.zoo.recipes import ENTRIES, measure_modular
@@ -184,6 +185,7 @@ TABLES: dict[str, Table] = {
         measure=measure_setting,
     ),
     **SEQUENCE_TABLES,
+    **EFFICIENCY_TABLES,
 }
 
 

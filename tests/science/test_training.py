@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from course_utils.efficiency import rest
 from course_utils.errors import CourseError
-from course_utils.gradients import OrthogonalGradient, SlowGradient, stablemax_loss
+from course_utils.gradients import L2Penalty, OrthogonalGradient, SlowGradient, stablemax_loss
 from course_utils.tasks.modular import ModularTask
-from course_utils.training import Recipe, Run, first_step, train
+from course_utils.training import Recipe, Run, first_step, learning_rate, train
 from course_utils.zoo.problems import ModularMLP, ModularTransformer, _split, cross_entropy
 
 SMALL = Recipe(
@@ -239,3 +240,36 @@ def test_stablemax_is_a_probability_that_grows_like_a_line():
 
 def test_a_gradient_filter_is_part_of_what_identifies_a_run():
     assert len({SMALL.digest(), FILTERED.digest(), replace(SMALL, gradient=SlowGradient(0.9)).digest()}) == 3
+
+
+def test_annealing_lowers_the_learning_rate_along_a_cosine_and_enters_the_digest_only_when_used():
+    annealed = replace(SMALL, anneal=True, warmup=1)
+    assert learning_rate(annealed, 0) == pytest.approx(SMALL.lr)
+    assert learning_rate(annealed, SMALL.steps // 2) == pytest.approx(SMALL.lr / 2)
+    assert learning_rate(annealed, SMALL.steps - 1) < 0.003 * SMALL.lr
+    assert learning_rate(replace(SMALL, warmup=1), SMALL.steps - 1) == SMALL.lr
+    assert "anneal" not in SMALL.as_dict() and annealed.as_dict()["anneal"] is True
+    assert annealed.digest() != SMALL.digest()
+
+
+def test_the_l2_penalty_is_the_gradient_of_half_its_strength_times_the_sum_of_squares():
+    model = SMALL.problem.make_model(0)
+    loss = SMALL.problem.loss(model, 0, 0)
+    squares = sum(weight.square().sum() for weight in model.parameters())
+    expected = torch.autograd.grad(loss + 0.3 / 2 * squares, list(model.parameters()), retain_graph=True)
+    loss.backward()
+    L2Penalty(0.3).apply(model, {})
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, gradient)
+
+
+def test_an_annealed_run_under_a_penalty_comes_to_rest_where_adamw_does_not():
+    problem = ModularMLP(ModularTask(p=7, fraction=1.0), d_hidden=16)
+    coupled = Recipe(problem, 2000, lr=1e-2, weight_decay=0.0, gradient=L2Penalty(1e-2), anneal=True, log_every=2000)
+    decoupled = replace(coupled, gradient=None, weight_decay=1.0)
+    at_rest, not_at_rest = (
+        rest(problem.loss(model, 0, 0), model.parameters(), 1e-2)
+        for model in (train(coupled).model, train(decoupled).model)
+    )
+    assert at_rest.ratio == pytest.approx(1, abs=0.01)
+    assert abs(not_at_rest.ratio - 1) > 0.1

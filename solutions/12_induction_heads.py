@@ -52,9 +52,9 @@ lines.curves(
 
 # %% [markdown]
 # The loss stays close to that of guessing among 64 tokens, log 64 = 4.16 nats, for a hundred steps, and by step 300 it is nearly zero. Something has
-# *clicked*: a sudden change of this kind is called a *phase change*. Language models of every size go through one. The thing that clicks was described by [Olsson et al.
-# 2022](https://transformer-circuits.pub/2022/in-context-learning-and-induction-heads/index.html), and it is behind much of what
-# they can learn from their context.
+# *clicked*: a sudden change of this kind is called a *phase change*. Language models of two layers or more go through one, too. The thing that clicks was described by [Olsson et al.
+# 2022](https://transformer-circuits.pub/2022/in-context-learning-and-induction-heads/index.html), who argue that it is behind much
+# of what such models learn from their context.
 #
 # By the end of this chapter you will have shown that it is made of two heads, in two layers, of which **neither is of any use without the
 # other**. You will recognise them by their habits, build a pair by hand, read the wire that joins them out of the weights, cut it, and
@@ -153,7 +153,7 @@ figures.pattern_film(
 
 # %% [markdown]
 # In layer 0 each place looks at the one before it: a *previous-token head*. In layer 1, inside the copy, each place looks at the token *after*
-# its earlier copy: an *induction head*. A picture of one sequence is an anecdote, though. Make two numbers of it.
+# its earlier copy: an *induction head*. Each layer has one head, so we call that of layer 0 *head 0* and that of layer 1 *head 1*. A picture of one sequence is an anecdote, though. Make two numbers of it.
 
 # %% [markdown]
 # ### Exercise 12.2 · Two scores
@@ -177,7 +177,7 @@ figures.pattern_film(
 #
 # <details><summary>What you should see</summary>
 #
-# Numbers between 0 and 1. A head that looks evenly at everything before has a previous-token score of 0.1 and a prefix-matching score of 0.04 here.
+# Numbers between 0 and 1. A head that looks evenly at itself and everything before has a previous-token score of 0.1 and a prefix-matching score of 0.04 here.
 #
 # </details>
 
@@ -754,7 +754,7 @@ lines.bars(
     "pull, over that of a finished partner",
 ).show()
 for place, name in enumerate(circuit_names):
-    print(f"{name:<24}" + "   ".join(f"{stage}: {values[place]:7.4f}" for stage, values in pulls.items()))
+    print(f"{name:<24}" + "   ".join(f"{stage}: {values[place]:8.1e}" for stage, values in pulls.items()))
 
 # %% [markdown]
 # *Where* the heads look waits. Head 0 is pulled towards looking back some hundreds of times as hard once head 1 is there, and hardly at all if the wire is cut. Head 1 is pulled towards matching
@@ -762,7 +762,7 @@ for place, name in enumerate(circuit_names):
 # a copy have occurred before, so copying anything at random already beats guessing. (What head 0 carries is pulled harder by any finished head 1, fitting or not: this measure cannot tell.)
 #
 # So the pull at the start is tiny, but it is not zero. A random head 0 attends a little to everything, so it carries a little of the previous token as well; and a half-built head already pulls the other.
-# In the network you built by hand this can be laid out like a map. Let a be how sharply head 0 looks back (0: evenly at everything before) and b how sharply head 1 matches.
+# In the network you built by hand this can be laid out like a map. Let a be how sharply head 0 looks back (0: evenly at itself and everything before) and b how sharply head 1 matches.
 
 # %%
 soft = {name: weight.clone() for name, weight in heads.induction_weights(task.vocab, task.length).items()}
@@ -877,12 +877,12 @@ for network in networks.values():
         F.cross_entropy(repeated_logits[:, 23], twice.tokens[:, 24]).item() - guessing
     )
 lines.curves(
-    moments, in_context, "A score whose control moves as well", "step", "late loss minus early loss (nats)"
+    moments, in_context, "A score whose control moves as well", "step", "late loss minus reference (nats)"
 ).show()
 print({name: round(values[-1], 1) for name, values in in_context.items()})
 
 # %% [markdown]
-# The score plunges where the heads form. But look at its size, and at the control. **What does it mean?**
+# The score plunges where the heads form, and goes on falling. But look at its size, and at the control. **What does it mean?**
 #
 # <details><summary>An answer</summary>
 #
@@ -908,7 +908,7 @@ together_scores["learning in context, share of log 64"] = [
 lines.curves(moments, together_scores, "Learning in context comes with the induction head", "step", "").show()
 
 # %% [markdown]
-# **So now we know:** where each head looks is learnt only as the other comes to be, so they set off together; and that is when the network begins to learn in context.
+# **So now we know:** where each head looks is learnt only as the other comes to be, so they set off nearly together; and that is when the network begins to learn in context.
 
 # %% [markdown]
 # ---
@@ -1137,7 +1137,7 @@ print(
 print(f"no gap: {late['0']:.0%} where the place to look at is before 24, {late['1']:.0%} from there on")
 
 # %% [markdown]
-# Longer copies than it ever saw, a wide gap, a third copy: it works. The losses at "no gap" and "copies of 2" come from the end of the sequence, where head 0 never learnt to look back. It breaks where a token may have occurred *by chance* as well:
+# Longer copies than it ever saw, a wide gap, a third copy: it works. What is lost at "no gap" comes mostly from the end of the sequence, where head 0 never learnt to look back. It breaks where a token may have occurred *by chance* as well:
 # with one earlier occurrence it is nearly always right, with two about every other time. There are several places "after the same token", and matching one token cannot tell them apart. A better algorithm would match two tokens or more.
 #
 # One more case asks what kind of algorithm this is. Train on sequences as before, but leave out all in whose copies one of eight tokens occurs. Those eight stand everywhere else as often as others.
@@ -1162,7 +1162,7 @@ for kind, what in (
     )
 
 # %% [markdown]
-# Not at all. To this network there is no "same token"; there are 64 matches in one table and 64 copies in another, and each had to be learnt by itself. (Large models, in which tokens share directions, may do better.) An algorithm
+# Hardly: at most one time in twenty where the token now was never seen in a copy, and never where the next one was not. To this network there is no "same token"; there are 64 matches in one table and 64 copies in another, and each had to be learnt by itself. (Large models, in which tokens share directions, may do better.) An algorithm
 # that *we* state in one line is, in the weights, as long as its vocabulary.
 
 # %% [markdown]
@@ -1339,9 +1339,9 @@ evidence.table(
          f"random: {number(copying_score(ov_tables['random matrix']))}", "64 tokens", verdict(copying_score(ov_tables["head of layer 1"]) > 0, "positive")),
         ("eigenvalue score of the induction head", "positive", number(circuits.eigenvalue_score(ov_tables["head of layer 1"])),
          f"head 0, of no use to the output: {number(circuits.eigenvalue_score(ov_tables['head of layer 0']))}", "64 tokens", verdict(circuits.eigenvalue_score(ov_tables["head of layer 1"]) > 0.9, "over 0.9; weak: so is the control")),
-        ("K-composition", "over random", number(composition[1]), f"random {number(chance.mean())}; Q {number(composition[0])}, V {number(composition[2])}", "",
+        ("K-composition", "over random", number(composition[1]), f"random {number(chance.mean(), 1e-3)}; Q {number(composition[0])}, V {number(composition[2])}", "",
          verdict(composition[1] > 1.5 * chance.mean() > max(composition[0], composition[2]), "1.5 times random")),
-        ("each head is needed (zero ablation)", "shown", f"{percent(removed[0, 'zero'], 1)}, {percent(removed[1, 'zero'], 1)}", f"nothing removed: {percent(accuracy_now, 1)}", "",
+        ("each head is needed (zero ablation)", "shown", "both under 10 %" if max(removed[0, "zero"], removed[1, "zero"]) < 0.1 else "more", f"nothing removed: {percent(accuracy_now, 1)}", "",
          verdict(max(removed[0, "zero"], removed[1, "zero"]) < 0.1, "under 10 %")),
         ("the path runs into the keys", "argued", percent(path_right["keys"], 1), f"queries: {percent(path_right['queries'], 1)}, values: {percent(path_right['values'], 1)}", "",
          verdict(path_right["keys"] < 0.1 and min(path_right["queries"], path_right["values"]) > 0.95, "under 10 %, over 95 %")),
@@ -1359,11 +1359,11 @@ evidence.table(
          verdict(pulls["absent"][3] > 0.5 * pulls["built"][3], "over half")),
         ("one layer with one head cannot", "none has it", percent(max(row["test_accuracy"] for row in kinds["one layer"]), 1), f"smeared keys: {percent(min(row['test_accuracy'] for row in kinds['one layer, smeared']), 1)}",
          "best and worst of 5 seeds", verdict(max(row["test_accuracy"] for row in kinds["one layer"]) < 0.2, "under 20 %")),
-        ("four heads: any induction head can go", "not published", percent(min(alone[1, head] for head in range(4)), 1), f"without all: {percent(together[-1], 1)}", "",
+        ("four heads: any induction head can go", "not published", "over 99 %" if min(alone[1, head] for head in range(4)) > 0.99 else "less", f"without all: {percent(together[-1], 1)}", "",
          verdict(min(alone[1, head] for head in range(4)) > 0.95 and together[-1] < 0.1, "95 %, under 10 %")),
         ("the rule does not reach tokens never copied in training", "not published", f"{percent(max(held_out['now']), 1)}, {percent(max(held_out['next']), 1)}",
          f"other tokens: {percent(min(held_out['neither']), 1)}", "token now, next; best of 3 seeds", verdict(max(held_out["now"] + held_out["next"]) < 0.1, "under 10 %")),
-        ("a dictionary in place of copying", "seen in language models", percent(translation_right), f"QK, OV: {found[0]}, {found[1]} of 32", "", verdict(translation_right > 0.99, "99 %")),
+        ("a dictionary in place of copying", "seen in language models", percent(translation_right, 1), f"QK, OV: {found[0]}, {found[1]} of 32", "", verdict(translation_right > 0.99, "99 %")),
         ("limited data: groks", "shown, one run", f"{shares[448][0]} of {shares[448][2]} seeds", f"512: {shares[512][0]} of {shares[512][2]}; 256: {sum(row['test_90'] is not None for row in few_sequences)} of {len(few_sequences)} learn; 1 024: at once",
          "448 sequences, 4 000 steps", verdict(shares[448][0] > shares[448][2] / 2, "most seeds")),
     ]

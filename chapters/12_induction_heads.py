@@ -833,15 +833,17 @@ print({name: round(values[-1], 1) for name, values in in_context.items()})
 # Put it beside the two heads, on one axis:
 
 # %%
-together_scores: dict[str, list[float]] = {"previous-token score": [], "prefix-matching score": []}
+in_context_share = [-score / guessing for score in in_context["repeated, against guessing"]]
+together_scores = {
+    "learning in context, share of log 64": in_context_share,
+    "previous-token score": [],
+    "prefix-matching score": [],
+}
 for network in networks.values():
     _, kept = network.run_with_cache(drawn.tokens)
     pair = [heads.head_scores(kept[f"blocks.{n}.attn.hook_pattern"], targets) for n in (0, 1)]
     together_scores["previous-token score"].append(float(pair[0].previous.max()))
     together_scores["prefix-matching score"].append(float(pair[1].prefix.max()))
-together_scores["learning in context, share of log 64"] = [
-    -score / guessing for score in in_context["repeated, against guessing"]
-]
 lines.curves(moments, together_scores, "Learning in context comes with the induction head", "step", "").show()
 
 # %% [markdown]

@@ -77,14 +77,6 @@ def margins(logits: Float[Tensor, "pairs p"], answers: Int[Tensor, "pairs"]) -> 
     return right[:, 0] - wrong
 
 
-def logit_per_norm(margin: float, squares: float) -> float:
-    """Margin per ‖θ‖²: efficiency in the paper's words. Which margin (mean or least), and ‖θ‖² not ‖θ‖, is our choice.
-
-    Comparable only between networks of about the same margin: see :func:`scaling_exponent`.
-    """
-    return margin / squares
-
-
 def scaling_exponent(model: nn.Module, margin: Callable[[], float], step: float = 0.01) -> float:
     """k: if all weights are multiplied by s, the margin grows like s^k, near s = 1.
 

@@ -78,15 +78,6 @@ def pattern_film(
             heat = style.image(pattern, limit=1.0, colorbar=False)
             heat.update(visible=number == len(frames) - 1)
             fig.add_trace(heat, 1, column)
-    total = len(names) * len(frames)
-    steps = [
-        {
-            "label": f"{step:,}",
-            "method": "update",
-            "args": [{"visible": [i * len(names) <= j < (i + 1) * len(names) for j in range(total)]}],
-        }
-        for i, step in enumerate(frames)
-    ]
     places = list(range(len(tokens)))
     settings = {"tickvals": places, "ticktext": list(tokens), "showgrid": False, "zeroline": False}
     fig.update_xaxes(**settings, tickangle=-90, tickfont={"size": 8}, title_text="looks at", constrain="domain")
@@ -97,11 +88,7 @@ def pattern_film(
         fig.update_yaxes(scaleanchor=across, row=1, col=column)
     fig.update_annotations(font={"size": 12, "color": style.TEXT})
     fig.update_layout(
-        sliders=[{
-            "steps": steps, "active": len(frames) - 1, "pad": {"t": 46},
-            "currentvalue": {"prefix": "step ", "font": {"color": style.TEXT}},
-            "font": {"color": style.TEXT, "size": 10},
-        }],
+        sliders=[style.slider(list(frames), len(names), active=len(frames) - 1)],
         height=500, margin={"l": 52, "r": 16, "t": 84, "b": 96},
     )  # fmt: skip
     return fig

@@ -86,7 +86,6 @@ def film(
     layout = fig.layout.to_plotly_json()
     fig = make_subplots(1, 3, subplot_titles=list(names), horizontal_spacing=0.08)
     fig.update_layout(layout)
-    per_frame = 3
     for i, (first, table, second) in enumerate(frames.values()):
         for column, shares in ((1, first), (3, second)):
             fig.add_bar(
@@ -96,20 +95,8 @@ def film(
         heat = style.image(table, colorbar=False)
         heat.update(visible=i == 0)
         fig.add_trace(heat, 1, 2)
-    total = per_frame * len(frames)
-    steps = [
-        {
-            "label": f"{step:,}",
-            "method": "update",
-            "args": [{"visible": [per_frame * i <= j < per_frame * (i + 1) for j in range(total)]}],
-        }
-        for i, step in enumerate(frames)
-    ]
     fig.update_layout(
-        sliders=[{
-            "steps": steps, "currentvalue": {"prefix": "step ", "font": {"color": style.TEXT}},
-            "pad": {"t": 46}, "font": {"color": style.TEXT, "size": 10},
-        }],
+        sliders=[style.slider(list(frames), 3)],
         height=430, margin={"l": 52, "r": 16, "t": 84, "b": 96},
     )  # fmt: skip
     for column, bars in (

@@ -35,9 +35,8 @@ def curves(
     *,
     logarithmic: bool = False,
     markers: bool = True,
-    marks: Mapping[str, float] | None = None,
 ) -> go.Figure:
-    """Several quantities over one; ``marks`` names places on the x axis, drawn as dotted vertical lines."""
+    """Several quantities over one."""
     fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
     for i, (name, values) in enumerate(lines.items()):
         fig.add_scatter(
@@ -46,7 +45,6 @@ def curves(
         )  # fmt: skip
     if logarithmic:
         fig.update_yaxes(**style.logarithmic())
-    mark(fig, marks or {})
     return fig
 
 

@@ -5,6 +5,8 @@ A figure carries a sentence for people who cannot see it in ``figure.layout.meta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 import torch
@@ -124,3 +126,28 @@ def image(
             "tickfont": {"color": TEXT},
         },
     )
+
+
+def slider(steps: Sequence[int], traces: int, active: int = 0) -> dict:
+    """A slider through moments of training: a figure whose traces come ``traces`` a moment shows those of one.
+
+    Args:
+        steps: the training step of each moment.
+        traces: how many traces belong to each.
+        active: which moment is shown at first.
+    """
+    total = traces * len(steps)
+    return {
+        "steps": [
+            {
+                "label": f"{step:,}",
+                "method": "update",
+                "args": [{"visible": [traces * i <= j < traces * (i + 1) for j in range(total)]}],
+            }
+            for i, step in enumerate(steps)
+        ],
+        "active": active,
+        "currentvalue": {"prefix": "step ", "font": {"color": TEXT}},
+        "pad": {"t": 46},
+        "font": {"color": TEXT, "size": 10},
+    }

@@ -6,7 +6,7 @@ the more strongly the more the old answers depend on it. How much they do is the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -48,13 +48,13 @@ def fisher_diagonal(
     }
 
 
-def pull_back(model: nn.Module, anchor: State, importance: State) -> Float[Tensor, ""]:
+def pull_back(weights: Mapping[str, Tensor], anchor: State, importance: State) -> Float[Tensor, ""]:
     """½ Σ F_i (θ_i − θ*_i)²: what elastic weight consolidation adds to the loss, times a strength.
 
     Args:
-        model: the network now, θ.
-        anchor: the weights to stay near to, θ*.
+        weights: θ, by name.
+        anchor: the weights to stay near to, θ*, under the same names.
         importance: F, for example :func:`fisher_diagonal`; all ones pulls every weight alike.
     """
-    parts = [(importance[name] * (weight - anchor[name]).square()).sum() for name, weight in model.named_parameters()]
+    parts = [(importance[name] * (weight - anchor[name]).square()).sum() for name, weight in weights.items()]
     return torch.stack(parts).sum() / 2

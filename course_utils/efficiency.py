@@ -9,12 +9,14 @@ paper gives no formulas for the measurements here; where a definition is ours, i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.optimize import least_squares
+from scipy.special import expit
 from torch import Tensor, nn
 
 from course_utils import fourier
@@ -53,6 +55,18 @@ class Rest(NamedTuple):
     residual: float
 
 
+def rest_ratio(weights: Sequence[Tensor], gradients: Sequence[Tensor], penalty: float) -> float:
+    """−θ·∇L / (λ‖θ‖²): how far does the loss's push outwards balance the penalty's pull inwards? 1 if θ is stationary.
+
+    Args:
+        weights: θ, in parts of any shapes.
+        gradients: ∇L in the same parts, of the loss without the penalty.
+        penalty: λ.
+    """
+    along = sum((w.double() * g.double()).sum().item() for w, g in zip(weights, gradients, strict=True))
+    return -along / (penalty * squared_norm(weights))
+
+
 def rest(loss: Float[Tensor, ""], weights: Iterable[Tensor], penalty: float) -> Rest:
     """Both measures of :class:`Rest`, from a loss that was computed with gradients. The weights' ``grad`` is left alone.
 
@@ -63,11 +77,10 @@ def rest(loss: Float[Tensor, ""], weights: Iterable[Tensor], penalty: float) -> 
         raise CourseError(f"Rest is defined for a penalty above 0; it was {penalty}.")
     weights = list(weights)
     gradients = torch.autograd.grad(loss, weights)
-    squares = squared_norm(weights)
     with torch.no_grad():
-        along = sum((w.double() * g.double()).sum().item() for w, g in zip(weights, gradients, strict=True))
         left = squared_norm(g.double() + penalty * w.double() for w, g in zip(weights, gradients, strict=True))
-    return Rest(-along / (penalty * squares), math.sqrt(left / squares) / penalty)
+        ratio = rest_ratio(weights, gradients, penalty)
+    return Rest(ratio, math.sqrt(left / squared_norm(weights)) / penalty)
 
 
 def margins(logits: Float[Tensor, "pairs p"], answers: Int[Tensor, "pairs"]) -> Float[Tensor, "pairs"]:
@@ -127,10 +140,7 @@ class Transition(NamedTuple):
 
 
 def transition(sizes: Float[np.ndarray, "n"], accuracies: Float[np.ndarray, "n"]) -> Transition:
-    """Fit accuracy ≈ 1 / (1 + (m / D)^s), a logistic curve in ln D, by least squares.
-
-    The fit is a search over m and s on a grid that is refined around its best point five times; steepness s is taken to lie
-    between 0.5 and 200.
+    """Fit accuracy ≈ 1 / (1 + (m / D)^s), a logistic curve in ln D, by least squares; the width is 81^(1/s).
 
     Raises:
         CourseError: fewer than three sizes, or accuracies that are not on both sides of ½.
@@ -138,27 +148,24 @@ def transition(sizes: Float[np.ndarray, "n"], accuracies: Float[np.ndarray, "n"]
     if len(set(sizes.tolist())) < 3 or not accuracies.min() < 0.5 < accuracies.max():
         raise CourseError("A transition is fitted to three sizes or more, with accuracies on both sides of ½.")
     x = np.log(sizes)
-    middle = np.linspace(x.min() - 0.5, x.max() + 0.5, 41)
-    steep = np.linspace(math.log(0.5), math.log(200), 41)
-    for _ in range(6):
-        z = np.clip(np.exp(steep)[:, None, None] * (x - middle[:, None]), -500, 500)
-        errors = np.square(1 / (1 + np.exp(-z)) - accuracies).sum(-1)
-        i, j = np.unravel_index(errors.argmin(), errors.shape)
-        best_steep, best_middle = steep[i], middle[j]
-        gap_steep, gap_middle = steep[1] - steep[0], middle[1] - middle[0]
-        steep = np.linspace(best_steep - gap_steep, best_steep + gap_steep, 41)
-        middle = np.linspace(best_middle - gap_middle, best_middle + gap_middle, 41)
-    return Transition(math.exp(best_middle), math.exp(2 * math.log(9) / math.exp(best_steep)))
+
+    def errors(place: Float[np.ndarray, "2"]) -> Float[np.ndarray, "n"]:
+        middle, log_steepness = place
+        return expit(np.exp(log_steepness) * (x - middle)) - accuracies
+
+    nearest = x[np.abs(accuracies - 0.5).argmin()]
+    middle, log_steepness = least_squares(errors, (nearest, math.log(5.0))).x
+    return Transition(math.exp(middle), 81 ** math.exp(-log_steepness))
 
 
 def crossing(
-    x: Float[np.ndarray, "n"], falling: Float[np.ndarray, "n"], rising: Float[np.ndarray, "n"]
+    x: Float[np.ndarray, "n"], one: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]
 ) -> float | None:
-    """At which x do two curves, straight between their points, first cross? None if they do not.
+    """At which x do two curves, straight between their points, first meet? None if they do not.
 
     For two circuits: x the number of questions, the curves their J. Where they are equal neither is more efficient.
     """
-    difference = rising - falling
+    difference = other - one
     for i in range(len(x) - 1):
         left, right = difference[i], difference[i + 1]
         if left * right <= 0 and left != right:

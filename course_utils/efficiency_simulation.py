@@ -13,6 +13,7 @@ the right one in training; in testing only the generalising circuit G is right, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -67,13 +68,17 @@ class TwoCircuits:
             return float(w_G > w_M)
         return (1 + math.erf(math.log(w_G / w_M) / (2 * self.spread))) / 2
 
-    def slopes(self, w_M: float, w_G: float) -> tuple[float, float]:
-        """The derivatives of J by w_M and by w_G."""
-        power = 2 / self.kappa
-        loss = -1 / (1 + math.exp(w_M + w_G) / (self.classes - 1))
-        by_M = loss + self.penalty * self.norm_M**2 * power * w_M ** (power - 1)
-        by_G = loss + self.penalty * self.norm_G**2 * power * w_G ** (power - 1)
-        return by_M, by_G
+
+Slopes = Callable[[TwoCircuits, float, float], tuple[float, float]]
+
+
+def slopes(circuits: TwoCircuits, w_M: float, w_G: float) -> tuple[float, float]:
+    """The derivatives of J by w_M and by w_G, for κ < 2."""
+    power = 2 / circuits.kappa
+    loss = -1 / (1 + math.exp(w_M + w_G) / (circuits.classes - 1))
+    by_M = loss + circuits.penalty * circuits.norm_M**2 * power * w_M ** (power - 1)
+    by_G = loss + circuits.penalty * circuits.norm_G**2 * power * w_G ** (power - 1)
+    return by_M, by_G
 
 
 class Course(NamedTuple):
@@ -87,10 +92,16 @@ class Course(NamedTuple):
 
 
 def simulate(
-    circuits: TwoCircuits, steps: int, w_M: float = MEMORISE, g: float = GENERALISE, every: int = 50
+    circuits: TwoCircuits,
+    steps: int,
+    w_M: float = MEMORISE,
+    g: float = GENERALISE,
+    every: int = 50,
+    slopes: Slopes = slopes,
 ) -> Course:
-    """Gradient descent on J from w_M and equal factors g, so that w_G = g^factors.
+    """Gradient descent on J from w_M and equal factors g, so that w_G = g^factors and ∂J/∂g is ∂J/∂w_G · g^(factors − 1).
 
+    (The derivative of g^n is n·g^(n−1), but each of the n equal factors is a weight of its own and takes its own step.)
     For κ < 2; above, J's slope is infinite where a weight is 0: see :func:`descend_scales`.
 
     Raises:
@@ -108,7 +119,7 @@ def simulate(
             course.w_G.append(w_G)
             course.train_loss.append(circuits.train_loss(w_M, w_G))
             course.test_accuracy.append(circuits.test_accuracy(w_M, w_G))
-        by_M, by_G = circuits.slopes(w_M, w_G)
+        by_M, by_G = slopes(circuits, w_M, w_G)
         w_M = max(0.0, w_M - circuits.lr * by_M)
         if n:
             g = max(0.0, g - circuits.lr * by_G * g ** (n - 1))
@@ -120,7 +131,7 @@ def settled_generaliser(circuits: TwoCircuits) -> float:
     low, high = 0.0, 100.0
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if circuits.slopes(0.0, middle)[1] < 0 else (low, middle)
+        low, high = (middle, high) if slopes(circuits, 0.0, middle)[1] < 0 else (low, middle)
     return low
 
 
@@ -143,19 +154,35 @@ def first_step_above(course: Course, accuracy: float) -> int | None:
     return next((s for s, a in zip(course.steps, course.test_accuracy, strict=True) if a >= accuracy), None)
 
 
-def mixture(norm_M: float, norm_G: float, kappa: float) -> float:
-    """w_G / w_M at the cheapest way to make a given total logit: (P_M / P_G)^(2κ / (2 − κ)), for κ < 2.
+def without_one_ingredient(circuits: TwoCircuits) -> dict[str, TwoCircuits]:
+    """The same circuits four times, each time with one ingredient of delayed generalisation taken away."""
+    return {
+        "equally efficient": replace(circuits, norm_M=circuits.norm_G),
+        "equally fast": replace(circuits, factors=1),
+        "no penalty": replace(circuits, penalty=0.0),
+        "no generalising circuit": replace(circuits, factors=0),
+    }
 
-    The cost P² w^(2/κ) is convex there, and at the least total cost both slopes are equal. Neither λ nor the total enters.
-    In terms of a cost w^c, as it is often written, c = 2/κ, and the condition is c > 1.
 
-    Raises:
-        CourseError: κ of 2 or more. The cost is concave then: the cheapest way is one circuit alone, the one with the
-            smaller P.
+def cheapest_division(total: float, norm_M: float, norm_G: float, kappa: float) -> tuple[float, float]:
+    """(w_M, w_G) with the given total and the least cost P_M² w_M^(2/κ) + P_G² w_G^(2/κ).
+
+    For κ < 2 the cost is convex, and at its least both slopes are equal: w_G / w_M = (P_M / P_G)^(2κ / (2 − κ)). Neither λ
+    nor the total enters. From κ = 2 on the circuit with the smaller P takes all. In terms of a cost w^c, as it is often
+    written, c = 2/κ, and the condition is c > 1.
     """
     if kappa >= 2:
-        raise CourseError(f"At κ = {kappa} no mixture is cheapest: the circuit with the smaller norm takes all.")
-    return (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
+        return (total, 0.0) if norm_M < norm_G else (0.0, total)
+    ratio = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
+    return total / (1 + ratio), total * ratio / (1 + ratio)
+
+
+def train_and_test_loss(w_M: float, w_G: float, classes: int) -> tuple[float, float]:
+    """Mean cross-entropy in nats without any spread: in training both circuits give their logit to the right class; in testing
+    G does, and M gives its logit to one wrong class."""
+    train = math.log1p((classes - 1) * math.exp(-w_M - w_G))
+    test = math.log1p(math.exp(w_M - w_G) + (classes - 2) * math.exp(-w_G))
+    return train, test
 
 
 def saddle(norm_M: float, norm_G: float, kappa: float) -> float:

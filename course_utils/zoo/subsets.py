@@ -134,5 +134,5 @@ class ProtectedTransformer(SubsetTransformer):
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
         assert self.start is not None
         unprotected = SubsetTransformer(self.task, size=None, start=self.start)
-        pull = pull_back(model, starting_weights(self.start), starting_fisher(unprotected))
+        pull = pull_back(dict(model.named_parameters()), starting_weights(self.start), starting_fisher(unprotected))
         return super().loss(model, step, seed) + self.strength * pull

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from course_utils import efficiency_simulation as simulation
 from course_utils.efficiency_simulation import TwoCircuits, first_step_above, simulate, ungrok, with_size
@@ -56,22 +57,23 @@ def test_slopes_are_the_derivatives_of_J():
         (ALL.J(w_M + h, w_G) - ALL.J(w_M - h, w_G)) / (2 * h),
         (ALL.J(w_M, w_G + h) - ALL.J(w_M, w_G - h)) / (2 * h),
     )
-    assert ALL.slopes(w_M, w_G) == pytest.approx(expected, rel=1e-5)
+    assert simulation.slopes(ALL, w_M, w_G) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kappa", [0.5, 1.0, 1.2, 1.8])
 @pytest.mark.parametrize("norm_M", [0.7, 1.0, 1.3])
 def test_the_mixture_is_the_cheapest_split_whatever_the_total_and_where_descent_ends(kappa, norm_M):
     circuits = TwoCircuits(norm_M=norm_M, kappa=kappa)
-    ratio = simulation.mixture(norm_M, 1.0, kappa)
     for total in (1.0, 6.0):
+        w_M, w_G = simulation.cheapest_division(total, norm_M, 1.0, kappa)
+        assert w_M + w_G == pytest.approx(total)
         costs = {n: circuits.cost(total * n / 1000, total * (1000 - n) / 1000) for n in range(1001)}
-        assert min(costs, key=costs.__getitem__) / 1000 == pytest.approx(1 / (1 + ratio), abs=2e-3)
+        assert min(costs, key=costs.__getitem__) / 1000 == pytest.approx(w_M / total, abs=2e-3)
     # the formula again, with the penalty that descent takes
     if kappa in (1.0, 1.2):
         for penalty in (0.01, 0.02):
             course = ungrok(replace(circuits, penalty=penalty), 60_000, every=60_000)
-            assert course.w_G[-1] / course.w_M[-1] == pytest.approx(ratio, rel=0.03)
+            assert course.w_G[-1] / course.w_M[-1] == pytest.approx(w_G / w_M, rel=0.03)
 
 
 @pytest.mark.parametrize("norm_M", [0.8, 0.98, 1.02, 1.25])
@@ -79,8 +81,24 @@ def test_above_a_power_of_two_the_cheapest_split_is_one_circuit_and_switches_at_
     circuits = TwoCircuits(norm_M=norm_M, kappa=4.0)
     costs = {n: circuits.cost(6.0 * n / 1000, 6.0 * (1000 - n) / 1000) for n in range(1001)}
     assert min(costs, key=costs.__getitem__) == (1000 if norm_M < 1 else 0)
-    with pytest.raises(CourseError, match="takes all"):
-        simulation.mixture(norm_M, 1.0, 4.0)
+    assert simulation.cheapest_division(6.0, norm_M, 1.0, 4.0) == ((6.0, 0.0) if norm_M < 1 else (0.0, 6.0))
+
+
+def test_the_losses_are_cross_entropies():
+    train, test = simulation.train_and_test_loss(2.0, 5.0, 10)
+    right_in_training, right_in_test = torch.tensor([7.0] + 9 * [0.0]), torch.tensor([5.0, 2.0] + 8 * [0.0])
+    assert train == pytest.approx(-right_in_training.log_softmax(0)[0].item(), rel=1e-4)
+    assert train == pytest.approx(replace(ALL, classes=10).train_loss(2.0, 5.0))
+    assert test == pytest.approx(-right_in_test.log_softmax(0)[0].item(), rel=1e-4)
+
+
+def test_each_experiment_takes_one_ingredient_away():
+    experiments = simulation.without_one_ingredient(ALL)
+    assert len(experiments) == 4
+    fast = simulate(experiments.pop("equally fast"), 10_000)
+    assert first_step_above(fast, 0.5) <= 300 and fast.test_accuracy[-1] > 0.99
+    for circuits in experiments.values():
+        assert max(simulate(circuits, 40_000).test_accuracy) < 0.55
 
 
 @pytest.mark.parametrize("norm_M", [0.8, 1.25])

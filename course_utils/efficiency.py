@@ -158,9 +158,7 @@ def transition(sizes: Float[np.ndarray, "n"], accuracies: Float[np.ndarray, "n"]
     return Transition(math.exp(middle), 81 ** math.exp(-log_steepness))
 
 
-def crossing(
-    x: Float[np.ndarray, "n"], one: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]
-) -> float | None:
+def crossing(x: Float[np.ndarray, "n"], one: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]) -> float | None:
     """At which x do two curves, straight between their points, first meet? None if they do not.
 
     For two circuits: x the number of questions, the curves their J. Where they are equal neither is more efficient.

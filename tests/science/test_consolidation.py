@@ -46,4 +46,6 @@ def test_the_pull_is_half_the_weighted_square_of_the_distance(small):
     model, _ = small
     anchor = {name: weight.detach() - 2 for name, weight in model.named_parameters()}
     ones = {name: torch.ones_like(weight) for name, weight in model.named_parameters()}
-    assert consolidation.pull_back(dict(model.named_parameters()), anchor, ones).item() == pytest.approx((30 + 30) * 4 / 2)
+    assert consolidation.pull_back(dict(model.named_parameters()), anchor, ones).item() == pytest.approx(
+        (30 + 30) * 4 / 2
+    )

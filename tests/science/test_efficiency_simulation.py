@@ -10,7 +10,6 @@ import torch
 
 from course_utils import efficiency_simulation as simulation
 from course_utils.efficiency_simulation import TwoCircuits, first_step_above, simulate, ungrok, with_size
-from course_utils.errors import CourseError
 
 ALL = TwoCircuits()
 

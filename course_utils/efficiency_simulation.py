@@ -185,7 +185,7 @@ def train_and_test_loss(w_M: float, w_G: float, classes: int) -> tuple[float, fl
     return train, test
 
 
-def saddle(norm_M: float, norm_G: float, kappa: float) -> float:
+def ridge(norm_M: float, norm_G: float, kappa: float) -> float:
     """s_M / s_G on the ridge between the two circuits for κ > 2: (P_M / P_G)^(2 / (κ − 2)). Descent goes down either side.
 
     s is the scale of a circuit's parameters, w = s^κ. On the ridge the two slopes of the cost, per logit, are equal.

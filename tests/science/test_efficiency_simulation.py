@@ -103,13 +103,13 @@ def test_each_experiment_takes_one_ingredient_away():
 @pytest.mark.parametrize("norm_M", [0.8, 1.25])
 def test_above_a_power_of_two_a_ridge_parts_the_starts_from_which_either_circuit_wins(norm_M):
     circuits = TwoCircuits(norm_M=norm_M, kappa=4.0)
-    ridge = simulation.saddle(norm_M, 1.0, 4.0)
+    ratio = simulation.ridge(norm_M, 1.0, 4.0)
     costs = {n: circuits.cost(6.0 * n / 1000, 6.0 * (1000 - n) / 1000) for n in range(1, 1000)}
     dearest = max(costs, key=costs.__getitem__)
-    assert (dearest / (1000 - dearest)) ** (1 / 4.0) == pytest.approx(ridge, rel=2e-3)
-    s_M, s_G = simulation.descend_scales(circuits, 1.5 * ridge * 1.1, 1.5, 40_000)
+    assert (dearest / (1000 - dearest)) ** (1 / 4.0) == pytest.approx(ratio, rel=2e-3)
+    s_M, s_G = simulation.descend_scales(circuits, 1.5 * ratio * 1.1, 1.5, 40_000)
     assert s_M > 1.5 and s_G < 0.6
-    s_M, s_G = simulation.descend_scales(circuits, 1.5 * ridge / 1.1, 1.5, 40_000)
+    s_M, s_G = simulation.descend_scales(circuits, 1.5 * ratio / 1.1, 1.5, 40_000)
     assert s_M < 0.6 and s_G > 1.5
     assert simulation.descend_scales(circuits, 0.0, 1.5, 5_000)[0] == 0  # even where M would be cheaper
 

@@ -113,9 +113,9 @@ def invoke(
 
     Lets through only `TimeUp`, KeyboardInterrupt, and NotAttempted for an untouched stub.
     """
-    before, before_kw = tuple(protected(a) for a in args), {k: protected(v) for k, v in kwargs.items()}
-    given = args if may_mutate else tuple(protected(a) for a in args)
-    given_kw = dict(kwargs) if may_mutate else {k: protected(v) for k, v in kwargs.items()}
+    inputs = (tuple(args), dict(kwargs))
+    before, before_kw = protected(inputs)
+    given, given_kw = inputs if may_mutate else protected(inputs)
     state = torch.get_rng_state()
     torch.manual_seed(seed)
     result: Any

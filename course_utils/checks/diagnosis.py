@@ -79,7 +79,7 @@ def same_use(other: Any, use: Recorded) -> bool:
         return agree(loosened(wrong), use.result)
     args, kwargs = use.args, use.kwargs
     if use.after is not None:  # the call writes on what it is given, and the next comparison needs it unwritten
-        args, kwargs = protected(args), protected(kwargs)
+        args, kwargs = protected((args, kwargs))
     try:
         again = invoke(other, args, kwargs, may_mutate=use.after is not None, seed=use.seed)
     except NotAttempted:

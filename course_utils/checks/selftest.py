@@ -288,7 +288,9 @@ def _other_layouts(reference: Any) -> list[tuple[str, Any]]:
         return x.double() if x.is_floating_point() else x
 
     def wanting_grad(x: Tensor) -> Tensor:
-        return x.detach().clone().requires_grad_() if x.is_floating_point() else x
+        if not x.is_floating_point() or x.requires_grad:  # one that wants it already may be asked for it
+            return x
+        return x.detach().clone().requires_grad_()
 
     return [
         ("the reference in float64", returning(double)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Mapping
@@ -18,12 +19,17 @@ RTOL = 1e-4
 _COARSE = {torch.float16: 1e-2, torch.bfloat16: 3e-2}
 
 
-def protected(value: Any) -> Any:
+def protected(value: Any, copies: dict[int, Any] | None = None) -> Any:
     """A copy that a learner's code may write on: tensors keep dtype, strides and `requires_grad`; generators of random
-    numbers keep their state; anything unknown (a callable, an open file) is passed as it is."""
+    numbers keep their state; anything unknown (a callable, an open file) is passed as it is.
+
+    A module and a dataclass that holds it, copied together, stay together: the copy holds the module's copy. `copies` are
+    those made so far, as `copy.deepcopy` keeps them.
+    """
+    copies = {} if copies is None else copies
     if isinstance(value, nn.Module) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         try:
-            return copy.deepcopy(value)
+            return copy.deepcopy(value, copies)
         except Exception:  # a hook or an attribute that cannot be copied: better the original than no check
             return value
     if isinstance(value, Tensor):
@@ -34,7 +40,7 @@ def protected(value: Any) -> Any:
         twin = torch.Generator(device=value.device)
         twin.set_state(value.get_state())
         return twin
-    return _rebuilt(value, protected)
+    return _rebuilt(value, functools.partial(protected, copies=copies))
 
 
 def loosened(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Nothing that a learner returns crashes a check, and each wrong thing is called by its name."""
 
+import dataclasses
 import functools
 import sys
 import time
@@ -7,8 +8,10 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from course_utils.checks.framework import Outcome, run
+from course_utils.checks.diagnosis import same_use
+from course_utils.checks.framework import Outcome, invoke, run
 from course_utils.checks.watchdog import time_limit
 
 
@@ -339,3 +342,27 @@ def test_framework_takes_less_than_20_ms(toy):
         assert run(toy.test_scale_rows, right).outcome is Outcome.PASSED
         times.append(time.process_time() - started)
     assert min(times) < 0.02
+
+
+def test_a_module_and_what_measures_it_are_copied_together():
+    @dataclasses.dataclass(frozen=True)
+    class Total:
+        model: nn.Module
+
+        def __call__(self):
+            return float(sum(weight.sum() for weight in self.model.parameters()))
+
+    def doubled(model, total):
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.mul_(2)
+        return total()
+
+    model = nn.Linear(3, 2)
+    before = Total(model)()
+    use = invoke(doubled, (model, Total(model)), {})
+    assert use.result == pytest.approx(2 * before)
+    assert use.changed == ("model",)
+    assert Total(model)() == before
+    assert same_use(doubled, use)
+    assert not same_use(lambda model, total: total(), use)

@@ -6,6 +6,7 @@ That the references and alternatives pass and the mistakes are recognised is tes
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 
@@ -46,6 +47,8 @@ def each_tensor(result, change):
         return tuple(each_tensor(part, change) for part in result)
     if isinstance(result, dict):
         return {key: each_tensor(part, change) for key, part in result.items()}
+    if dataclasses.is_dataclass(result):
+        return dataclasses.replace(result, **{key: each_tensor(part, change) for key, part in vars(result).items()})
     if isinstance(result, bool) or not isinstance(result, (int, float)):
         return result
     return float(change(torch.tensor(float(result), dtype=torch.float64)))
@@ -53,8 +56,8 @@ def each_tensor(result, change):
 
 def tensors(value):
     """All tensors in it, however deep."""
-    if isinstance(value, torch.Tensor):
-        return [value]
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return [torch.as_tensor(value)]
     if isinstance(value, nn.Module):
         return list(value.state_dict().values())
     if isinstance(value, dict):

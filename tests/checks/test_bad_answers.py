@@ -350,7 +350,7 @@ def test_a_module_and_what_measures_it_are_copied_together():
         model: nn.Module
 
         def __call__(self):
-            return float(sum(weight.sum() for weight in self.model.parameters()))
+            return sum(weight.sum().item() for weight in self.model.parameters())
 
     def doubled(model, total):
         with torch.no_grad():

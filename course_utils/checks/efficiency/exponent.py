@@ -6,6 +6,7 @@ Three modules whose margin is known for every scale, and `margin`, which measure
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ class Chain(nn.Module):
 
     def __init__(self, *sizes: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        pairs = zip(sizes, sizes[1:], strict=False)
         self.matrices = nn.ParameterList(
-            nn.Parameter(noise(n, m, seed=seed + i, dtype=dtype) + 0.3) for i, (n, m) in enumerate(pairs)
+            nn.Parameter(noise(n, m, seed=seed + i, dtype=dtype) + 0.3)
+            for i, (n, m) in enumerate(itertools.pairwise(sizes))
         )
         self.register_buffer("x", noise(sizes[0], seed=seed + 9, dtype=dtype).abs() + 0.1)
 

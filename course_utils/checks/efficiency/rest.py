@@ -49,11 +49,12 @@ def _by_torch(weights: Parts, gradients: Parts, penalty: float) -> Tensor:
 def _by_scaling(weights: Parts, gradients: Parts, penalty: float) -> float:
     """By how much does the loss fall to first order when θ grows, measured in the growth of the penalty?"""
     h = 1e-3
-    fall = -sum(
-        float(((1 + h) * w * g - (1 - h) * w * g).detach().double().sum())
-        for w, g in zip(weights, gradients, strict=True)
-    )
-    rise = sum(penalty / 2 * float(w.detach().double().square().sum()) * ((1 + h) ** 2 - (1 - h) ** 2) for w in weights)
+    fall = rise = 0.0
+    for w, g in zip(weights, gradients, strict=True):
+        w, g = w.detach().double(), g.double()
+        larger, smaller = (1 + h) * w, (1 - h) * w
+        fall -= float((g * (larger - smaller)).sum())
+        rise += penalty / 2 * float((larger**2 - smaller**2).sum())
     return fall / rise
 
 

@@ -281,7 +281,7 @@ def test_transition(answer: Any) -> None:
             rtol=1e-3,
             atol=0,
             what=f"the width {what}",
-            why=f"The curve is at 10 % at D = {midpoint / math.sqrt(width):.5g} and at 90 % at {midpoint * math.sqrt(width):.5g}.",
+            why=f"It is at 10 % at D = {midpoint / math.sqrt(width):.5g}, and at 90 % at {midpoint * math.sqrt(width):.5g}.",
         )
     for i, (n, midpoint, width, repeats) in enumerate(((14, 300.0, 3.0, 1), (9, 2.0, 8.0, 4), (20, 5000.0, 1.7, 2))):
         sizes, accuracies = _noisy(i, n, midpoint, width, repeats)

@@ -27,7 +27,7 @@ def check(**spec: Any) -> Callable[[Callable[[Any], None]], Callable[[Any], None
 
 def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     """Seeded normal numbers, the same whatever ran before."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def wave(kind: str, k: int, p: int) -> Float[Tensor, "p"]:

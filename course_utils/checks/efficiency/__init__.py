@@ -17,9 +17,9 @@ from course_utils.checks.efficiency import (
     steepness,
     watershed,
 )
-from course_utils.checks.efficiency.equivalents import EQUIVALENT_MUTANTS
+from course_utils.checks.efficiency.equivalents import EQUIVALENT_MUTANTS, OTHER_RIGHT_MUTANTS
 
-__all__ = ["EQUIVALENT_MUTANTS"]
+__all__ = ["EQUIVALENT_MUTANTS", "OTHER_RIGHT_MUTANTS"]
 
 # In the order of the exercises.
 test_cheapest_division = division.test_cheapest_division

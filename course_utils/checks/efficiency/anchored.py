@@ -54,7 +54,7 @@ def _added_up(weights: State, anchor: State, importance: State) -> Tensor:
 def _by_length(weights: State, anchor: State, importance: State) -> Any:
     """Half the squared length of √F (θ − θ*)."""
     away = [((weights[n] - anchor[n]) * importance[n].sqrt()).flatten() for n in anchor]
-    return sum(part @ part for part in away).mul(0.5)
+    return torch.stack([part @ part for part in away]).sum().mul(0.5)
 
 
 def _variant(term: Callable[[Tensor, Tensor, Tensor], Tensor], factor: float = 0.5) -> Any:

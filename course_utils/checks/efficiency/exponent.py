@@ -1,15 +1,10 @@
-"""Exercise: with which power of all weights' scale does the margin grow?
-
-Three modules whose margin is known for every scale, and `margin`, which measures a module as it is.
-"""
+"""Exercise: with which power of all weights' scale does the margin grow?"""
 
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,50 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import efficiency
-from course_utils.checks.fourier.inputs import noise
+from course_utils.checks.efficiency.measured import Terms, chain, sum_of
 from course_utils.checks.framework import Mistake, call, check, expect, expect_close, expect_finite
-
-
-class Chain(nn.Module):
-    """Matrices one after the other, ReLUs between them: the length of the result grows like s^(number of matrices)."""
-
-    def __init__(self, *sizes: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.matrices = nn.ParameterList(
-            nn.Parameter(noise(n, m, seed=seed + i, dtype=dtype) + 0.3)
-            for i, (n, m) in enumerate(itertools.pairwise(sizes))
-        )
-        self.register_buffer("x", noise(sizes[0], seed=seed + 9, dtype=dtype).abs() + 0.1)
-
-    def measured(self) -> Tensor:
-        x = self.x
-        for i, matrix in enumerate(self.matrices):
-            x = (x if i == 0 else x.relu()) @ matrix
-        return x.norm()
-
-
-class Sum(nn.Module):
-    """A term of degree 0 in the parameters, one of degree 1 and one of degree 5: no power law, but a slope everywhere."""
-
-    def __init__(self, constant: float, first: float, fifth: float, size: int = 3, seed: int = 0) -> None:
-        super().__init__()
-        u, v = noise(size, size + 1, seed=seed), noise(size + 4, seed=seed + 1)
-        self.u = nn.Parameter(u * first / u.norm())
-        self.v = nn.Parameter(v / v.norm() * fifth**0.2)
-        self.register_buffer("constant", torch.tensor(constant, dtype=torch.float64))
-
-    def measured(self) -> Tensor:
-        return self.constant + self.u.norm() + self.v.norm() ** 5
-
-
-@dataclass(frozen=True)
-class Margin:
-    """Measures the module as it is now. A dataclass, so that a check's copy of it measures the check's copy of the module."""
-
-    model: nn.Module = field(compare=False)
-
-    def __call__(self) -> float:
-        return float(self.model.measured().detach())
 
 
 def _two_scales(
@@ -182,7 +135,7 @@ def _buffers_too(model: nn.Module, margin: Callable[[], float], step: float = 0.
 
 def _in_place_on_leaves(model: nn.Module, margin: Callable[[], float], step: float = 0.01) -> float:
     for weight in model.parameters():
-        weight *= 1 - step
+        weight.mul_(1 - step)
     return margin()
 
 
@@ -316,29 +269,6 @@ MISTAKES = [
 ]
 
 
-def _chain(*sizes: int, seed: int, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, Margin]:
-    model = Chain(*sizes, seed=seed, dtype=dtype)
-    return model, Margin(model)
-
-
-def _sum(*terms: float, size: int, seed: int) -> tuple[nn.Module, Margin]:
-    model = Sum(*terms, size=size, seed=seed)
-    return model, Margin(model)
-
-
-def _slope_and_slack(terms: tuple[float, float, float], step: float) -> tuple[float, float]:
-    """The slope of ln(c + a s + b s⁵) over ln s at s = 1, and ten times by how much two ways to measure it are off."""
-    constant, first, fifth = terms
-
-    def f(s: float) -> float:
-        return constant + first * s + fifth * s**5
-
-    exact = (first + 5 * fifth) / f(1)
-    logarithmic = _k(f(1 - step), f(1 + step), step)
-    relative = (f(1 + step) - f(1 - step)) / (2 * step * f(1))
-    return exact, 10 * max(abs(logarithmic - exact), abs(relative - exact)) + 1e-6
-
-
 def _expect_same(model: nn.Module, before: dict[str, Tensor], whose: str) -> None:
     after = model.state_dict()
     moved = [name for name in before if name not in after or not torch.equal(after[name], before[name])]
@@ -354,12 +284,12 @@ def _expect_same(model: nn.Module, before: dict[str, Tensor], whose: str) -> Non
     reference=efficiency.scaling_exponent,
     alternatives=[_by_vector, _by_state, _by_line],
     mistakes=MISTAKES,
-    cases=lambda: [_sum(0.7, 1.2, 0.5, size=4, seed=61), (*_sum(-0.5, 2.0, 0.6, size=2, seed=71), 0.003)],
+    cases=lambda: [sum_of(Terms(0.7, 1.2, 0.5), 4, 61), (*sum_of(Terms(-0.5, 2.0, 0.6), 2, 71), 0.003)],
 )
 def test_scaling_exponent(answer: Any) -> None:
     """Measure with which power of the scale of all parameters a margin grows."""
     for sizes, dtype in (((3, 5, 4), torch.float64), ((4, 6, 5, 7), torch.float32), ((6, 2), torch.float64)):
-        model, margin = _chain(*sizes, seed=len(sizes), dtype=dtype)
+        model, margin = chain(*sizes, seed=len(sizes), dtype=dtype)
         before = copy.deepcopy(model.state_dict())
         whose = f"a network of {len(sizes) - 1} matrices ({str(dtype).removeprefix('torch.')})"
         found = call(answer, model, margin, returns=float, may_mutate=True)
@@ -374,24 +304,23 @@ def test_scaling_exponent(answer: Any) -> None:
         )
         _expect_same(model, before, whose)
     for terms, step in (
-        ((1.0, 0.5, 0.8), 0.01),
-        ((0.5, 3.0, 0.4), 0.001),
-        ((-0.6, 1.5, 0.5), 0.02),
-        ((2.0, 1.0, 1.5), 0.0005),
+        (Terms(1.0, 0.5, 0.8), 0.01),
+        (Terms(0.5, 3.0, 0.4), 0.001),
+        (Terms(-0.6, 1.5, 0.5), 0.02),
+        (Terms(2.0, 1.0, 1.5), 0.0005),
     ):
-        size = round(2 * terms[1]) + 1
-        model, margin = _sum(*terms, size=size, seed=size)
+        size = round(2 * terms.first) + 1
+        model, margin = sum_of(terms, size, seed=size)
         before = copy.deepcopy(model.state_dict())
         whose = "a model whose margin is {:g} + {:g} s + {:g} s⁵".format(*terms)
         rest = () if step == 0.01 else (step,)
         found = call(answer, model, margin, *rest, returns=float, may_mutate=True)
         expect_finite(found, what=f"the exponent of {whose}")
-        exact, slack = _slope_and_slack(terms, step)
         expect_close(
             found,
-            exact,
+            terms.exponent(),
             rtol=0,
-            atol=slack,
+            atol=terms.slack(step),
             what=f"the exponent of {whose}, with a step of {step:g}",
             why="Worked out from the formula. What is off by no more than about step² is accepted.",
         )

@@ -52,7 +52,7 @@ def _cumulative(c: TwoCircuits) -> dict[str, TwoCircuits]:
 
 
 def _by_keyword(c: TwoCircuits) -> dict[str, TwoCircuits]:
-    changed = ({"norm_M": c.norm_G}, {"factors": 1}, {"penalty": 0}, {"factors": 0})
+    changed: tuple[dict[str, Any], ...] = ({"norm_M": c.norm_G}, {"factors": 1}, {"penalty": 0}, {"factors": 0})
     return {key: TwoCircuits(**{**dataclasses.asdict(c), **one}) for key, one in zip(KEYS, changed, strict=True)}
 
 

@@ -255,6 +255,7 @@ _QUESTIONS = (
     ("curves that touch at a point of the grid", _curves([1.0, 2.5, 3.0, 7.0], [2, 1, 0, 3])),
     ("curves that are equal at the first point", _curves([1.5, 2.0, 4.0], [0, 1, 2])),
     ("curves that meet at the last point", _curves([1.0, 4.0, 5.0, 5.5], [-3, -2, -1, 0])),
+    ("curves that meet at the last point, from above", _curves([2.0, 2.5, 7.0], [4, 3, 0])),
     ("curves that meet in the last stretch", _curves([1.0, 1.5, 6.0, 9.0], [-5, -4, -3, 6])),
     ("curves that meet in the first stretch", _curves([3.0, 3.5, 8.0, 9.0, 12.0], [-1, 3, 4, 4.5, 6])),
     ("curves that meet at x = 0", _curves([-2.0, -1.0, 1.0, 4.0], [-4, -1, 1, 2])),

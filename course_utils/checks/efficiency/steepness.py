@@ -216,7 +216,7 @@ MISTAKES = [
     ),
     Mistake(
         "interpolated over ln D",
-        lambda *args: _interpolated(*args, logarithmic=True),
+        lambda sizes, accuracies: _interpolated(sizes, accuracies, logarithmic=True),
         "You read the levels off between neighbouring points (over ln D), so that noise in a few of them decides. Fit one "
         "curve to all points.",
     ),
@@ -259,7 +259,7 @@ def _noisy(seed: int, n: int, midpoint: float, width: float, repeats: int = 1) -
     sizes = midpoint * np.exp(draw.uniform(-1.3, 1.3, n) * math.log(width))
     sizes = np.repeat(sizes, np.where(np.arange(n) % 3 == 0, repeats, 1))
     sizes = sizes[draw.permutation(len(sizes))]
-    return sizes, np.clip(_curve(sizes, midpoint, width) + draw.normal(scale=0.09, size=len(sizes)), 0, 1)
+    return sizes, np.clip(_curve(sizes, midpoint, width) + draw.normal(scale=0.06, size=len(sizes)), 0, 1)
 
 
 @check(

@@ -17,6 +17,8 @@ from course_utils.checks.values import describe
 def conformed(result: Any, returns: Any, who: str, verb: str = "returned") -> Any:
     """`result` in the form the check wants. Raises Mismatch with what to do about it."""
     if isinstance(returns, tuple):
+        if isinstance(result, Tensor) and result.ndim == 1 and set(returns) <= {int, float}:
+            result = result.tolist()  # several numbers, as an array
         if not isinstance(result, (tuple, list)) or len(result) != len(returns):
             names = ", ".join("abcdef"[: len(returns)])
             came = f"{len(result)} values" if isinstance(result, (tuple, list)) else kind_of(result)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from course_utils.checks.diagnosis import same_use
-from course_utils.checks.framework import Outcome, invoke, run
+from course_utils.checks.framework import Outcome, call, check, invoke, run
 from course_utils.checks.watchdog import time_limit
 
 
@@ -321,8 +321,6 @@ def test_random_states_and_modes_are_left_as_they_were(toy):
 
 
 def test_a_check_that_cannot_digest_an_answer_fails_it():
-    from course_utils.checks.framework import call, check
-
     @check(reference=None)
     def test_product(answer):
         """Return a matrix."""
@@ -366,3 +364,15 @@ def test_a_module_and_what_measures_it_are_copied_together():
     assert Total(model)() == before
     assert same_use(doubled, use)
     assert not same_use(lambda model, total: total(), use)
+
+
+def test_several_numbers_may_come_as_an_array():
+    @check(reference=None)
+    def test_pair(answer):
+        """Return 1 and 2."""
+        assert call(answer, returns=(float, int)) == (1.0, 2)
+
+    for pair in (np.array([1.0, 2.0]), torch.tensor([1, 2]), [1, 2], (np.float32(1), torch.tensor(2))):
+        assert run(test_pair, lambda pair=pair: pair).outcome is Outcome.PASSED
+    for other in (np.ones(3), torch.ones(1, 2), torch.tensor([1.0, 2.5])):
+        assert run(test_pair, lambda other=other: other).outcome is Outcome.FAILED

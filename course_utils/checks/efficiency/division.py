@@ -51,13 +51,11 @@ def _in_single_precision(total: float, norm_M: float, norm_G: float, kappa: floa
     return total * shares[0], total * shares[1]
 
 
-def _divided(
-    ratio: Callable[[float, float], float], beyond: Callable[..., Pair] | None = None, first: float = 2
-) -> Any:
-    """A wrong answer that makes w_G / w_M of P_M / P_G and κ; from κ = `first` on the circuit with the smaller P has all."""
+def _divided(ratio: Callable[[float, float], float], beyond: Callable[..., Pair] | None = None) -> Any:
+    """A wrong answer that makes w_G / w_M of P_M / P_G and κ; from κ = 2 on the circuit with the smaller P has all."""
 
     def wrong(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
-        if kappa >= first:
+        if kappa >= 2:
             return (beyond or _cheaper_alone)(total, norm_M, norm_G, kappa)
         r = ratio(norm_M / norm_G, kappa)
         return total / (1 + r), total * r / (1 + r)
@@ -80,21 +78,25 @@ def _exponent(kappa: float) -> float:
 _right = _divided(lambda P, kappa: P ** _exponent(kappa))
 
 
-def _stationary_at_2_too(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
-    if kappa > 2:
-        return _cheaper_alone(total, norm_M, norm_G, kappa)
-    r = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
-    return total / (1 + r), total * r / (1 + r)
-
-
 def _stationary_throughout(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
-    r = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
-    return total / (1 + r), total * r / (1 + r)
+    ratio = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
+    return total / (1 + ratio), total * ratio / (1 + ratio)
+
+
+def _stationary_at_2_too(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
+    alone = _cheaper_alone if kappa > 2 else _stationary_throughout
+    return alone(total, norm_M, norm_G, kappa)
 
 
 def _stationary_but_at_2(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
     alone = _cheaper_alone if kappa == 2 else _stationary_throughout
     return alone(total, norm_M, norm_G, kappa)
+
+
+def _ratio_alone(total: float, norm_M: float, norm_G: float, kappa: float) -> Pair:
+    if kappa >= 2:
+        return _cheaper_alone(total, norm_M, norm_G, kappa)
+    return total, total * (norm_M / norm_G) ** _exponent(kappa)
 
 
 MISTAKES = [
@@ -134,17 +136,7 @@ MISTAKES = [
     ),
     Mistake(
         "κ/2 in place of 2/κ",
-        _divided(
-            lambda P, kappa: P ** _exponent(4 / kappa),
-            lambda total, norm_M, norm_G, kappa: (
-                (
-                    total / (1 + (norm_M / norm_G) ** _exponent(4 / kappa)),
-                    total - total / (1 + (norm_M / norm_G) ** _exponent(4 / kappa)),
-                )
-                if kappa > 2
-                else _cheaper_alone(total, norm_M, norm_G, kappa)
-            ),
-        ),
+        lambda total, norm_M, norm_G, kappa: _right(total, norm_M, norm_G, 4 / kappa),
         "Your division is that for a cost which grows with w to the power of κ/2. A weight w ∝ s^κ takes a scale s ∝ w^(1/κ), "
         "and the squared norm is s²: the power is 2/κ.",
     ),
@@ -188,11 +180,7 @@ MISTAKES = [
     ),
     Mistake(
         "ratio alone",
-        lambda total, norm_M, norm_G, kappa: (
-            (total, total * (norm_M / norm_G) ** _exponent(kappa))
-            if kappa < 2
-            else (_cheaper_alone(total, norm_M, norm_G, kappa))
-        ),
+        _ratio_alone,
         "The ratio of your weights is right, but they add up to more than `total`: you give M all of it, and G a multiple.",
     ),
 ]

@@ -291,7 +291,7 @@ def test_crossing(answer: Any) -> None:
             )
             continue
         expect(found is not None, what=f"{what}: you returned None", why=f"They do meet.{shown}", got=found)
-        place = conformed(found, float, "your function")
+        place = conformed(found, float, "your answer")
         expect_finite(place, what=what)
         expect_close(
             place,

@@ -37,6 +37,25 @@ class L2Penalty:
 
 
 @dataclass(frozen=True)
+class PartialL2Penalty(L2Penalty):
+    """The same, while some weights stay what they are.
+
+    Attributes:
+        frozen: the names of the weights that do not move, as in ``model.named_parameters()``.
+    """
+
+    frozen: tuple[str, ...] = ()
+
+    def apply(self, model: nn.Module, memory: dict[str, Tensor]) -> None:
+        super().apply(model, memory)
+        weights = dict(model.named_parameters())
+        for name in self.frozen:
+            gradient = weights[name].grad
+            assert gradient is not None
+            gradient.zero_()
+
+
+@dataclass(frozen=True)
 class SlowGradient:
     """Amplifies what stays the same from step to step: g becomes g + amplify · (running mean of g).
 

@@ -13,6 +13,7 @@ from course_utils.plots import style
 Series = Sequence[float] | Float[Tensor, "n"]
 COLOURS = {
     "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
+    "G": style.RESTRICTED, "M": style.EXCLUDED, "G alone": style.RESTRICTED, "M alone": style.EXCLUDED,
 }  # fmt: skip
 
 

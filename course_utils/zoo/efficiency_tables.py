@@ -1,9 +1,7 @@
-"""Tables of many runs for the chapter on circuit efficiency: what networks come to rest at under an L2 penalty, and when."""
+"""Tables on what networks come to rest at under an L2 penalty: some that memorise random answers, some that can add."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,9 +14,10 @@ from course_utils.zoo import store
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import modular_logits
 from course_utils.zoo.recipes import neuron_logit_map
-from course_utils.zoo.subsets import ProtectedTransformer, SubsetTransformer, starting_recipe
+from course_utils.zoo.subsets import SubsetTransformer, starting_recipe
 
 NO_RULE = ModularTask(fraction=1.0, operation="random")
+EVERYTHING = ModularTask(fraction=1.0)
 
 
 def measure_rest(run: Run) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def resting(problem: SubsetTransformer, penalty: float, steps: int, seed: int = 
     )
 
 
-def memorising(size: int, seed: int, penalty: float, steps: int) -> Recipe:
+def memorising(size: int, seed: int, penalty: float, steps: int = 5000) -> Recipe:
     """Answers without a rule to ``size`` questions, from random weights; the seed also draws the questions.
 
     From half the usual initial scale: the weights then grow to what they need, where else they would have to shrink to it.
@@ -95,41 +94,9 @@ def memorising(size: int, seed: int, penalty: float, steps: int) -> Recipe:
     return resting(SubsetTransformer(NO_RULE, size=size, subset_seed=seed, init_scale=0.5), penalty, steps, seed)
 
 
-def trained_on(start: str | int) -> ModularTask:
-    """The task whose training set a starting network was trained on."""
-    return ModularTask(split_seed=0 if isinstance(start, str) else start)
-
-
-def ungrokking(size: int, subset: int, penalty: float, steps: int = 1200) -> Recipe:
-    """A network that can add goes on with some of the questions it was trained on, under an L2 penalty.
-
-    The subset's number also says which of :data:`STARTS` it starts from.
-    """
-    start = STARTS[subset]
-    problem = SubsetTransformer(trained_on(start), size=size, subset_seed=subset, start=start)
-    return resting(problem, penalty, steps, lr=5e-3)
-
-
-def protected(strength: float, size: int = 460, subset: int = 0, penalty: float = 1e-4) -> Recipe:
-    """The same run with elastic weight consolidation."""
-    recipe = ungrokking(size, subset, penalty)
-    fields = {field.name: getattr(recipe.problem, field.name) for field in dataclasses.fields(recipe.problem)}
-    return replace(recipe, problem=ProtectedTransformer(**fields, strength=strength))
-
-
-def measure_protected(run: Run) -> dict[str, Any]:
-    """Where the run ended, by the strength of its protection; losses are without the pull."""
-    problem: ProtectedTransformer = run.recipe.problem
-    history = run.history
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
-    return {
-        "size": problem.size,
-        "subset_seed": problem.subset_seed,
-        "start": problem.start,
-        "strength": problem.strength,
-        **{name: history[name][-1] for name in names},
-        "test_accuracies": [round(accuracy, 4) for accuracy in history["test_accuracy"]],
-    }
+def generalising(start: str | int, penalty: float, steps: int = 400) -> Recipe:
+    """A network that can add goes on with all questions."""
+    return resting(SubsetTransformer(EVERYTHING, start=start), penalty, steps)
 
 
 def measure_overlap(run: Run) -> dict[str, Any]:
@@ -150,13 +117,29 @@ def measure_overlap(run: Run) -> dict[str, Any]:
     }
 
 
-STARTS: tuple[str | int, ...] = ("modular-addition-fast", 1, "modular-addition", 1, "modular-addition-fast")
-"""Which network each subset of the questions starts from."""
+MEMORISED_SIZES = (600, 750, 900, 500, 1100, 300)
 
 EFFICIENCY_TABLES: dict[str, Table] = {
+    "memorising-by-size": Table(
+        about="Random answers to 300 to 1 100 questions, memorised from random weights under an L2 penalty.",
+        recipes=(
+            *(memorising(size, seed, 1e-4) for seed in range(3) for size in MEMORISED_SIZES),
+            *(memorising(size, 0, 1e-5) for size in (600, 750, 900)),
+        ),
+        measure=measure_rest,
+    ),
     "memorising-briefly": Table(
         about="Random answers to 200 to 1 100 questions, memorised in 1 500 steps: the ratio of rest is 1, and J falls on.",
         recipes=tuple(memorising(size, 0, 1e-4, 1500) for size in (200, 300, 400, 500, 600, 750, 900, 1100)),
+        measure=measure_rest,
+    ),
+    "generalising-circuit": Table(
+        about="Networks that can add go on with all 12 769 questions under an L2 penalty, two of them for four times as long.",
+        recipes=(
+            *(generalising(start, 1e-4) for start in ("modular-addition-fast", 1, "modular-addition")),
+            generalising("modular-addition-fast", 1e-5),
+            *(generalising(start, 1e-4, 1600) for start in (1, "modular-addition-fast")),
+        ),
         measure=measure_rest,
     ),
     "large-weights": Table(
@@ -166,10 +149,5 @@ EFFICIENCY_TABLES: dict[str, Table] = {
             *(starting_recipe(seed) for seed in (1, 2)),
         ),
         measure=measure_overlap,
-    ),
-    "ungrokking-protected": Table(
-        about="460 questions, with the weights that the start depends on held back: does that stop the forgetting?",
-        recipes=tuple(protected(strength) for strength in (10.0, 100.0, 1000.0, 1.0)),
-        measure=measure_protected,
     ),
 }

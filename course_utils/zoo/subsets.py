@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from course_utils.consolidation import fisher_diagonal, pull_back
 from course_utils.errors import CourseError
 from course_utils.models import Transformer
+from course_utils.models.hooks import HookPoint
 from course_utils.tasks import modular
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, State, train
@@ -136,3 +137,32 @@ class ProtectedTransformer(SubsetTransformer):
         unprotected = SubsetTransformer(self.task, size=None, start=self.start)
         pull = pull_back(dict(model.named_parameters()), starting_weights(self.start), starting_fisher(unprotected))
         return super().loss(model, step, seed) + self.strength * pull
+
+
+def drop(activations: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+    """Dropout: each number becomes 0 with this probability, and the others grow so that the mean stays."""
+    kept = torch.rand(activations.shape, generator=generator) >= rate
+    return activations * kept.to(activations) / (1 - rate)
+
+
+@dataclass(frozen=True)
+class DropoutTransformer(SubsetTransformer):
+    """The same trained with dropout of neurons, drawn anew for every question and step.
+
+    Attributes:
+        rate: with which probability a neuron is 0.
+    """
+
+    rate: float = 0.0
+
+    def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
+        assert isinstance(model, Transformer)
+        pairs, answers = self.examples("train")
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**31)
+
+        def hook(neurons: Tensor, point: HookPoint) -> Tensor:
+            return drop(neurons, self.rate, generator)
+
+        tokens = modular.tokens(pairs, self.task.p).to(next(model.parameters()).device)
+        logits = model.run_with_hooks(tokens, fwd_hooks=[("blocks.0.mlp.hook_post", hook)])[:, -1]
+        return cross_entropy(logits, answers.to(logits.device))

@@ -19,6 +19,7 @@ from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import Float32Transformer, ModularTransformer, StablemaxTransformer
 from course_utils.zoo.recipes import ENTRIES, measure_modular
 from course_utils.zoo.sequence_tables import SEQUENCE_TABLES
+from course_utils.zoo.ungrokking_tables import UNGROKKING_TABLES
 
 
 def grokking_steps(history: History) -> dict[str, int | None]:
@@ -186,6 +187,7 @@ TABLES: dict[str, Table] = {
     ),
     **SEQUENCE_TABLES,
     **EFFICIENCY_TABLES,
+    **UNGROKKING_TABLES,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 
 from course_utils import efficiency, fourier
 from course_utils.errors import CourseError
+from course_utils.gradients import PartialL2Penalty
 from course_utils.models import MLP, MLPConfig
 from course_utils.tasks import modular
 from course_utils.tasks.modular import ModularTask
@@ -18,6 +20,7 @@ from course_utils.training import train
 from course_utils.zoo import subsets
 from course_utils.zoo.efficiency_tables import EFFICIENCY_TABLES, measure_rest, resting
 from course_utils.zoo.subsets import SubsetTransformer
+from course_utils.zoo.ungrokking_tables import HELD, UNGROKKING_TABLES, WEIGHTS, measure_held
 
 SMALL = ModularTask(p=7, fraction=0.8)
 TINY = {"d_model": 8, "n_heads": 2, "d_mlp": 16}
@@ -206,9 +209,9 @@ def test_a_row_holds_what_a_plain_computation_gives():
     assert all(torch.equal(kept[name], weight) for name, weight in run.model.named_parameters())
 
 
-@pytest.mark.parametrize("name", EFFICIENCY_TABLES)
-def test_no_run_is_in_a_table_twice(name):
-    recipes = EFFICIENCY_TABLES[name].recipes
+@pytest.mark.parametrize("table", [*EFFICIENCY_TABLES.values(), *UNGROKKING_TABLES.values()])
+def test_no_run_is_in_a_table_twice(table):
+    recipes = table.recipes
     assert len({recipe.digest() for recipe in recipes}) == len(recipes)
 
 
@@ -227,3 +230,32 @@ def test_protection_pulls_back_to_the_start_and_not_at_the_start(monkeypatch):
         model.W_U.data += 1
     pull = protected.loss(model, 0, 0).item() - plain.loss(model, 0, 0).item()
     assert pull == pytest.approx(3 / 2 * model.W_U.numel())
+
+
+def test_frozen_weights_do_not_move_and_the_others_do():
+    problem = SubsetTransformer(SMALL, size=20, **TINY)
+    assert tuple(name for name, _ in problem.make_model(0).named_parameters()) == WEIGHTS
+    before = problem.make_model(0).state_dict()
+    for frozen in HELD.values():
+        recipe = replace(resting(problem, 1e-3, steps=5), gradient=PartialL2Penalty(1e-3, frozen))
+        run = train(recipe)
+        moved = {name for name, weight in run.model.state_dict().items() if not torch.equal(weight, before[name])}
+        assert moved == set(WEIGHTS) - set(frozen)
+        assert measure_held(run)["frozen"] == list(frozen)
+    plain = train(resting(problem, 1e-3, steps=5)).model.state_dict()
+    nothing_frozen = train(replace(resting(problem, 1e-3, steps=5), gradient=PartialL2Penalty(1e-3))).model.state_dict()
+    assert all(torch.equal(plain[name], weight) for name, weight in nothing_frozen.items())
+
+
+def test_dropout_leaves_the_mean_of_the_neurons_and_is_drawn_anew_at_every_step():
+    plain = SubsetTransformer(SMALL, size=30, **TINY)
+    model = plain.make_model(0)
+    dropping = subsets.DropoutTransformer(SMALL, size=30, rate=0.3, **TINY)
+    assert subsets.DropoutTransformer(SMALL, size=30, rate=0.0, **TINY).loss(model, 0, 0).item() == pytest.approx(
+        plain.loss(model, 0, 0).item(), rel=1e-5
+    )
+    assert dropping.loss(model, 3, 0).item() == dropping.loss(model, 3, 0).item()
+    assert len({dropping.loss(model, step, seed).item() for step in range(5) for seed in range(2)}) == 10
+    dropped = subsets.drop(torch.ones(200, 500), 0.3, torch.Generator().manual_seed(0))
+    assert sorted(dropped.unique().tolist()) == pytest.approx([0, 1 / 0.7])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.02)

@@ -158,6 +158,12 @@ MISTAKES = [
         "At κ = 2 itself both slopes are constant, P_M² and P_G², and your formula divides by 0. What is cheapest then?",
     ),
     Mistake(
+        "threshold at κ = 1",
+        lambda total, norm_M, norm_G, kappa: (_cheaper_alone if kappa >= 1 else _right)(total, norm_M, norm_G, kappa),
+        "You give everything to one circuit from κ = 1 on. The cost of a weight is w^(2/κ), and it is the exponent 2/κ that is "
+        "over or under 1.",
+    ),
+    Mistake(
         "dearer circuit alone",
         _divided(lambda P, kappa: P ** _exponent(kappa), _dearer_alone),
         "From κ = 2 on you give everything to one circuit, rightly, but to the one with the greater P.",

@@ -248,8 +248,8 @@ def _random(n: int, seed: int) -> tuple[Array, Array, Array]:
 
 
 _QUESTIONS = (
-    ("a curve that comes from below", _curves([1.0, 2.0, 4.0, 8.0, 9.0], [-2, -1, -0.5, 1.5, 2])),
-    ("a curve that comes from above", _curves([0.5, 1.0, 3.0, 3.5], [3, 1.5, -4.5, -5])),
+    ("curves of which `other` comes from below", _curves([1.0, 2.0, 4.0, 8.0, 9.0], [-2, -1, -0.5, 1.5, 2])),
+    ("curves of which `other` comes from above", _curves([0.5, 1.0, 3.0, 3.5], [3, 1.5, -4.5, -5])),
     ("curves that meet three times", _curves([-4.0, -3.0, 0.0, 1.0, 5.0, 6.0], [1, 3, -1, -2, 0.5, -0.25])),
     ("curves that cross at a point of the grid", _curves([2.0, 3.0, 5.0, 9.0, 11.0], [2, 1, 0, -1, -3])),
     ("curves that touch at a point of the grid", _curves([1.0, 2.5, 3.0, 7.0], [2, 1, 0, 3])),
@@ -259,7 +259,7 @@ _QUESTIONS = (
     ("curves that meet in the last stretch", _curves([1.0, 1.5, 6.0, 9.0], [-5, -4, -3, 6])),
     ("curves that meet in the first stretch", _curves([3.0, 3.5, 8.0, 9.0, 12.0], [-1, 3, 4, 4.5, 6])),
     ("curves that meet at x = 0", _curves([-2.0, -1.0, 1.0, 4.0], [-4, -1, 1, 2])),
-    ("two points", _curves([100.0, 500.0], [-1, 3])),
+    ("curves of two points", _curves([100.0, 500.0], [-1, 3])),
     ("curves that do not meet", _curves([1.0, 2.0, 3.0, 5.0], [0.5, 0.25, 1, 2])),
     ("curves that do not meet, the other way round", _curves([1.0, 2.0, 4.0, 5.0, 7.0], [-3, -2, -0.25, -0.5, -1])),
     *((f"random curves of {n} points", _random(n, seed)) for seed, n in enumerate((4, 7, 12, 20, 9, 30))),
@@ -278,9 +278,7 @@ def test_crossing(answer: Any) -> None:
         found = call(answer, x, one, other, returns=object)
         meetings = _meetings(x, one, other)
         shown = f" x is {x.tolist()}, `one` {one.tolist()}, `other` {other.tolist()}." if len(x) < 7 else ""
-        what = (
-            f"the x at which {words} meet" if "two points" not in words else "the x at which curves of two points meet"
-        )
+        what = f"the meeting of {words}"
         if not meetings:
             expect(
                 found is None,

@@ -211,6 +211,7 @@ UNGROKKING_TABLES: dict[str, Table] = {
         about="Four times as many steps: how far from its end was each run of the table of ungrokking?",
         recipes=(
             *(ungrokking(size, subset, 1e-4, 4800) for subset in (0, 1, 2) for size in (600, 690, 530, 800)),
+            *(ungrokking(size, 1, 1e-4, 4800) for size in (910, 1050)),
             *(
                 ungrokking(size, subset, penalty, 4800)
                 for penalty in (1e-3, 1e-5)

@@ -20,7 +20,8 @@ def examples(n=2000, layers=2, d=12, squares=5, seed=0, noise=0.5, offset=3.0):
     hidden = torch.randn(n, d, generator=g)
     scores = torch.einsum("n d, d s k -> n s k", hidden, maps[0]) + noise * torch.randn(n, squares, 3, generator=g)
     sizes = torch.logspace(-1, 1, d)
-    rotated = torch.stack([hidden @ torch.linalg.qr(maps[layer].flatten(1))[0][:, :d] for layer in range(layers)])
+    rotations = torch.linalg.qr(torch.randn(layers, d, d, generator=truth))[0]
+    rotated = torch.stack([hidden @ rotation for rotation in rotations])
     return Examples(rotated * sizes + offset, scores.argmax(-1))
 
 

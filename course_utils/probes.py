@@ -110,7 +110,7 @@ def fit_linear(
     validation: Examples,
     penalties: Sequence[float] = PENALTIES,
     n_states: int = 3,
-    steps: int = 60,
+    steps: int = 30,
 ) -> LinearProbes:
     """Linear probes of all layers and squares.
 

@@ -65,21 +65,31 @@ class LinearProbes:
         flat = torch.baddbmm(self.bias.flatten(1)[:, None], activations, self.weight.flatten(2))
         return flat.unflatten(2, self.bias.shape[1:])
 
+    def of_layer(self, layer: int) -> LinearProbes:
+        """One layer's probes."""
+        which = slice(layer, layer + 1)
+        return LinearProbes(self.weight[which], self.bias[which], self.penalty[which])
+
 
 @dataclass(frozen=True)
 class MLPProbes:
     """One hidden layer of ReLU neurons for each layer of the network, shared by all squares."""
 
+    n_states: int
     w_in: Float[Tensor, "layer d_model hidden"]
     b_in: Float[Tensor, "layer hidden"]
     w_out: Float[Tensor, "layer hidden square_state"]
     b_out: Float[Tensor, "layer square_state"]
-    n_states: int
 
     def logits(self, activations: Float[Tensor, "layer n d_model"]) -> Float[Tensor, "layer n square state"]:
         """How strongly each probe believes in each state."""
         hidden = torch.baddbmm(self.b_in[:, None], activations, self.w_in).relu()
         return torch.baddbmm(self.b_out[:, None], hidden, self.w_out).unflatten(2, (-1, self.n_states))
+
+    def of_layer(self, layer: int) -> MLPProbes:
+        """One layer's probes."""
+        parts = (self.w_in, self.b_in, self.w_out, self.b_out)
+        return MLPProbes(self.n_states, *(part[layer : layer + 1] for part in parts))
 
 
 def right(probes: LinearProbes | MLPProbes, examples: Examples) -> Bool[Tensor, "layer n square"]:
@@ -101,7 +111,7 @@ def accuracy(
 
 
 def _in_parts(probes: LinearProbes | MLPProbes, examples: Examples, layer: int, rows: int = 8192) -> list[Tensor]:
-    one = type(probes)(**{k: v[layer : layer + 1] if isinstance(v, Tensor) else v for k, v in vars(probes).items()})
+    one = probes.of_layer(layer)
     return [one.logits(part[None]) for part in examples.activations[layer].split(rows)]
 
 
@@ -241,13 +251,13 @@ def fit_mlp(
         order = torch.randperm(n, generator=g)
         for rows in order.split(min(n, batch))[: n // min(n, batch)]:
             optimiser.zero_grad()
-            logits = MLPProbes(*weights, n_states=n_states).logits(x[:, rows])
+            logits = MLPProbes(n_states, *weights).logits(x[:, rows])
             # Summed over layers: their probes have nothing to do with one another.
             (_cross_entropy(logits, train.states[rows]).mean((1, 2)).sum()).backward()
             optimiser.step()
             schedule.step()
         with torch.no_grad():
-            probes = MLPProbes(*weights, n_states=n_states)
+            probes = MLPProbes(n_states, *weights)
             loss = torch.stack(
                 [
                     _cross_entropy(probes.logits(held_out[:, rows]), validation.states[rows]).sum((1, 2))
@@ -259,7 +269,8 @@ def fit_mlp(
             for old, new in zip(kept, weights, strict=True):
                 old[better] = new.detach()[better]
     w_in = kept[0] / scale[..., None]
-    return MLPProbes(w_in, kept[1] - torch.einsum("l d, l d h -> l h", mean, w_in), *kept[2:], n_states=n_states)
+    b_in = kept[1] - torch.einsum("l d, l d h -> l h", mean, w_in)
+    return MLPProbes(n_states, w_in, b_in, kept[2], kept[3])
 
 
 def _cross_entropy(logits: Float[Tensor, "layer n square state"], states: Int[Tensor, "n square"]) -> Tensor:

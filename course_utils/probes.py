@@ -22,6 +22,7 @@ from torch import Tensor
 from course_utils.errors import CourseError
 
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
+ROWS = 1024  # positions at a time, so that their probabilities stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def fit_linear(
     validation: Examples,
     penalties: Sequence[float] = PENALTIES,
     n_states: int = 3,
-    steps: int = 30,
+    steps: int = 20,
 ) -> LinearProbes:
     """Linear probes of all layers and squares.
 
@@ -191,10 +192,12 @@ def _descend(
     inverse, ridge = torch.cholesky_inverse(factor).to(x), ridge.to(x)
     ahead, age = weight, torch.zeros(weight.shape[-1])
     for _ in range(steps):
-        probabilities = (x @ ahead.flatten(1)).unflatten(1, ahead.shape[1:]).softmax(1)
-        slope = (x.T @ probabilities.sub_(answers).flatten(1) / len(x)).unflatten(1, ahead.shape[1:])
-        slope += ridge[:, None, None] * ahead
-        following = ahead - (inverse @ slope.flatten(1)).unflatten(1, ahead.shape[1:])
+        flat = ridge[:, None] * ahead.flatten(1)
+        for part, expected in zip(x.split(ROWS), answers.split(ROWS), strict=True):
+            probabilities = (part @ ahead.flatten(1)).unflatten(1, ahead.shape[1:]).softmax(1)
+            flat.addmm_(part.T, probabilities.sub_(expected).flatten(1), alpha=1 / len(x))
+        slope = flat.unflatten(1, ahead.shape[1:])
+        following = ahead - (inverse @ flat).unflatten(1, ahead.shape[1:])
         uphill = (slope * (following - weight)).sum((0, 1)) > 0
         age = torch.where(uphill, 0.0, age + 1)
         ahead = following + age / (age + 3) * (following - weight)

@@ -53,7 +53,7 @@ def test_the_fit_is_the_optimum_that_scikit_learn_finds():
 
 def test_the_default_number_of_steps_is_enough():
     train, validation, test = (examples(seed=seed) for seed in range(3))
-    short, long = (probes.fit_linear(train, validation, steps=steps) for steps in (30, 600))
+    short, long = (probes.fit_linear(train, validation, steps=steps) for steps in (20, 600))
     assert (probes.accuracy(short, test) - probes.accuracy(long, test)).abs().max() < 2e-3
 
 

@@ -8,7 +8,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import check_latency, import_time, modular_step, time_to_grok
+from benchmarks import check_latency, import_time, modular_step, othello_games, probes, time_to_grok
+from course_utils.zoo.othello import OthelloProblem
 
 
 def main() -> None:
@@ -18,6 +19,8 @@ def main() -> None:
         *check_latency.measure(3),
         *modular_step.measure(30),
         *time_to_grok.measure("fast", 1),
+        *othello_games.measure(7),
+        probes.measure(OthelloProblem().make_model(0), 1),
     ]
     table = Table(
         "name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference"

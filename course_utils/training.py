@@ -25,9 +25,11 @@ from tqdm import tqdm
 from course_utils import checkpoints
 from course_utils.errors import CourseError
 from course_utils.gradients import GradientFilter
+from course_utils.muon import Muon
 
 State = dict[str, Tensor]
 History = dict[str, list[float]]
+OPTIMISERS = ("adamw", "muon")
 
 
 class Problem(Protocol):
@@ -54,6 +56,8 @@ class Recipe:
         lr, weight_decay, betas: AdamW's settings (decay is decoupled: each step multiplies weights by 1 − lr·decay).
         warmup: over how many steps the learning rate rises linearly from 0.
         anneal: lower the learning rate to 0 along half a cosine over all steps, for a run that must come to rest.
+        optimiser: ``"adamw"``, or ``"muon"``, which takes the matrices inside a transformer's blocks out of AdamW's hands
+            (see :mod:`course_utils.muon`).
         log_every: how many steps lie between two evaluations.
         snapshots: at which steps the weights are kept.
         gradient: what is done to the gradients before each update (see :mod:`course_utils.gradients`); None leaves them.
@@ -75,14 +79,20 @@ class Recipe:
     stop_when: Callable[[History], bool] | None = field(default=None, compare=False)
     stop_name: str = ""
     anneal: bool = False
+    optimiser: str = "adamw"
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in OPTIMISERS:
+            raise CourseError(f"Unknown optimiser {self.optimiser!r}: choose one of {', '.join(OPTIMISERS)}.")
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe in plain values, for cards and hashes."""
         values = {k: v for k, v in asdict(self).items() if k not in ("problem", "gradient", "stop_when")}
         if self.gradient is not None:
             values["gradient"] = _named(self.gradient)
-        if not self.anneal:  # so that a recipe that does not use it keeps its digest
-            del values["anneal"]
+        for later, unused in {"anneal": False, "optimiser": "adamw"}.items():
+            if values[later] == unused:  # so that a recipe that does not use it keeps its digest
+                del values[later]
         return {"problem": _named(self.problem), **values}
 
     def digest(self) -> str:
@@ -133,9 +143,7 @@ def train(
         CourseError: a checkpoint written by another recipe, damaged checkpoints, or a loss that is not finite.
     """
     model = recipe.problem.make_model(recipe.seed).to(device)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, betas=recipe.betas, fused=device != "mps"
-    )
+    optimiser = _optimiser(recipe, model, fused=device != "mps")
     history: History = {"step": []}
     snapshots: dict[int, State] = {}
     memory: State = {}  # of the gradient filter
@@ -190,7 +198,17 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2 if recipe.anneal else rate
 
 
-def _update(recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer, memory: State, step: int) -> None:
+def _optimiser(recipe: Recipe, model: nn.Module, fused: bool) -> torch.optim.Optimizer | Muon:
+    if recipe.optimiser == "muon":
+        return Muon(model, recipe.lr, recipe.weight_decay, recipe.betas, fused=fused)
+    return torch.optim.AdamW(
+        model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, betas=recipe.betas, fused=fused
+    )
+
+
+def _update(
+    recipe: Recipe, model: nn.Module, optimiser: torch.optim.Optimizer | Muon, memory: State, step: int
+) -> None:
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(recipe, step)
     optimiser.zero_grad(set_to_none=True)

@@ -20,7 +20,7 @@ from course_utils.tasks.skip_trigrams import LargestTask, PhraseTask, Questions
 TEST_SEED = 2**31 - 1
 
 
-def _batch_seed(step: int, seed: int) -> int:
+def batch_seed(step: int, seed: int) -> int:
     """A seed of its own for every step of every run, apart from that of the test sequences."""
     return (seed * 1_000_003 + step) % TEST_SEED
 
@@ -42,7 +42,7 @@ def _test_set(task: RepeatTask, n: int = 256) -> Repeats:
 
 @lru_cache(maxsize=32)
 def _training_set(task: RepeatTask, n: int, seed: int) -> Repeats:
-    return repeats.draw(task, n, _batch_seed(0, seed))
+    return repeats.draw(task, n, batch_seed(0, seed))
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class RepeatProblem:
     def drawn(self, step: int, seed: int) -> Repeats:
         """The batch of this step."""
         if self.n_train is None:
-            return repeats.draw(self.task, self.batch, _batch_seed(step, seed))
+            return repeats.draw(self.task, self.batch, batch_seed(step, seed))
         everything = _training_set(self.task, self.n_train, self.data_seed)
-        g = torch.Generator().manual_seed(_batch_seed(step, seed))
+        g = torch.Generator().manual_seed(batch_seed(step, seed))
         rows = torch.randperm(self.n_train, generator=g)[: self.batch]
         return Repeats(everything.tokens[rows], everything.source[rows])
 
@@ -181,7 +181,7 @@ class TrigramProblem:
         return Transformer(config, seed)
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
-        drawn = questions(self.task, self.batch, _batch_seed(step, seed))
+        drawn = questions(self.task, self.batch, batch_seed(step, seed))
         return F.cross_entropy(model(drawn.tokens)[:, -1], drawn.answers)
 
     def evaluate(self, model: Any) -> dict[str, float]:

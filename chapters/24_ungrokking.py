@@ -871,9 +871,9 @@ for subset, D in ((0, 600), (0, 690), (1, 600), (1, 690)):
 # %%
 figures.repeated(
     {
-        "M alone": by_size(memorisers, lambda row: row["J"]),
         "started from one that adds": by_size(of_penalty(1e-4), lambda row: row["J"]),
         "the same, 4 800 steps": by_size(settled, lambda row: row["J"]),
+        "M alone": by_size(memorisers, lambda row: row["J"]),
     },
     "Near the crossing a mixture costs less than either circuit", "questions D", "J (nats)",
     levels={"G alone": [row["J"] for row in generalisers]},

@@ -39,7 +39,7 @@ from course_utils.plots import lines
 from course_utils.tasks import modular
 from course_utils.training import train
 from course_utils.zoo.efficiency_tables import memorising
-from course_utils.zoo.ungrokking_tables import ungrokking
+from course_utils.zoo.ungrokking_tables import HELD, ungrokking
 
 recipe = replace(ungrokking(size=350, subset=0, penalty=1e-3, steps=300), log_every=20, snapshots=tuple(range(0, 300, 20)))
 run = train(recipe)
@@ -74,6 +74,8 @@ for step in (0, 20, 40, 60, 80, 100, 140, 180, 240):
 moments[300] = right_answers(run.model)
 figures.forgetting(moments, trained, "What is trained on stays, nearly all else goes").show()
 mirrored, others = progress.mirror_accuracy(right_answers(run.model), trained)
+still = right_answers(run.model) & ~trained
+print(f"{(still & trained.T).sum() / still.sum():.0%} of the right answers to other questions are those of mirrors")
 print(f"at the end, of the questions not trained on: {mirrored:.1%} right where b + a is trained on, {others:.1%} of all others")
 
 # %% [markdown]
@@ -310,6 +312,8 @@ lines.curves(
 ).show()  # fmt: skip
 for name, run_ in courses.items():
     print(f"{name:<24} 50 % at step {first_step_above(run_, 0.5)}, at the end {run_.test_accuracy[-1]:.0%}")
+patient = simulation.simulate(experiments["equally efficient"], 150_000, every=150_000, slopes=slopes)
+print(f"equally efficient, 150 000 steps: {patient.test_accuracy[-1]:.0%}")
 
 # %% [markdown]
 # **What does it mean?** Three of the four are needed to generalise in any time worth waiting for. The fourth, slowness, makes the wait. Grokking is generalisation, by efficiency, plus a delay, by slowness. They are two things with two
@@ -317,8 +321,8 @@ for name, run_ in courses.items():
 #
 # <details><summary>And after 40 000 steps? "Never" is a strong word</summary>
 #
-# Without G, never. At equal prices both end with equal shares after some 150 000 steps, and half of the new answers are right. Without a penalty nothing ever takes M down, but a loss that is never quite zero lifts G's factors for ever, and by a factor that is exponential in
-# $w_M$: G would win, after some billions of steps. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
+# Without G, never. At equal prices both end with equal shares after some 150 000 steps, and half of the new answers are right. Without a penalty nothing ever takes M down; but the loss pulls on $w_M$ and on
+# the logarithm of each of G's factors alike, so that $w_G$ grows like $e^{2 w_M}$ while $w_M$ grows like the logarithm of the steps. From $10^{-10}$ to M's size that takes some $w_M$ of 13, which is billions of steps, and then G would win. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
 #
 # </details>
 #
@@ -967,24 +971,20 @@ for row in real:
 held = zoo.table("ungrokking-held")
 
 
-def ends(penalty: float, frozen: int, lr: float) -> list[float]:
-    """Test accuracies at the end of the runs with this many frozen weights."""
-    return [row["test_accuracy"] for row in held if (row["penalty"], len(row["frozen"]), row["lr"]) == (penalty, frozen, lr)]
+def ends(kept: str, penalty: float = 1e-4, lr: float = 5e-3) -> list[float]:
+    """Test accuracies at the end of the runs in which these weights were held still."""
+    return [row["test_accuracy"] for row in held if (row["frozen"], row["penalty"], row["lr"]) == (list(HELD[kept]), penalty, lr)]
 
 
 outcomes = {
     "as above": [row["test_accuracy"] for row in of_penalty(1e-4) if row["size"] == 350 and row["subset_seed"] < 3],
-    "no penalty": ends(0.0, 0, 5e-3),
-    "no penalty, learning rate 1/10": ends(0.0, 0, 5e-4),
-    "embedding held still": ends(1e-4, 1, 5e-3),
-    "MLP held still": ends(1e-4, 2, 5e-3),
-    "embedding and unembedding held still": [],
-    "all but the embedding held still": ends(1e-4, 8, 5e-3),
+    "no penalty": ends("no penalty", penalty=0.0),
+    "no penalty, learning rate 1/10": ends("no penalty, a tenth of the learning rate", penalty=0.0, lr=5e-4),
+    "embedding held still": ends("embedding held"),
+    "MLP held still": ends("MLP held"),
+    "embedding and unembedding held still": ends("embedding and unembedding held"),
+    "all but the embedding held still": ends("all but the embedding held"),
 }
-outcomes["MLP held still"], outcomes["embedding and unembedding held still"] = (
-    [row["test_accuracy"] for row in held if row["frozen"] == names]
-    for names in (["blocks.0.mlp.W_in", "blocks.0.mlp.W_out"], ["embed.W_E", "unembed.W_U"])
-)
 for name, values in outcomes.items():
     print(f"{name:<38} test accuracy {', '.join(f'{value:.0%}' for value in values)}")
 
@@ -1068,10 +1068,8 @@ ridge = checks.yours_or(ridge, simulation.ridge)
 steep = TwoCircuits(norm_M=0.8, kappa=4.0)  # M is the cheaper one
 place = ridge(steep.norm_M, steep.norm_G, steep.kappa)
 print(f"M is cheaper; the ridge is at s_M / s_G = {place:.2f}")
-ridge_ends = {}
 for share in (0.0, 0.5, 0.9, 1.1, 1.5):
     s_M, s_G = simulation.descend_scales(steep, 1.5 * place * share, 1.5, 20_000)
-    ridge_ends[share] = s_M, s_G
     print(f"started at {share:.1f} of it: ends with logits M {s_M**4:5.2f}, G {s_G**4:5.2f}")
 s_M, s_G = simulation.descend_scales(steep, 0.3 * place * 1.1, 0.3, 20_000)
 print(f"started small, at 1.1 of it: ends with logits M {s_M**4:5.2f}, G {s_G**4:5.2f}")
@@ -1143,6 +1141,7 @@ with torch.no_grad():
 print(f"½ Σ F (θ − θ*)²: {real_pull:.3f} for the way of the run above, {random_pull:.3f} for the random step of the same length")
 protected = sorted(zoo.table("ungrokking-protected"), key=lambda row: row["strength"])
 free = next(row for row in of_penalty(1e-4) if row["size"] == 460 and row["subset_seed"] == 0)
+print(f"squares of all weights: the start {efficiency.squared_norm(start.parameters()):.0f}, the same at rest under the penalty and able to add {generalisers[0]['squares']:.0f}")
 print(f"460 questions, not protected: test accuracy {free['test_accuracy']:.0%}")
 for row in protected:
     print(f"strength {row['strength']:>6g}: {row['test_accuracy']:.1%}, squares of all weights {row['sum_of_squares']:.0f}")
@@ -1169,8 +1168,8 @@ for row in zoo.table("large-weights"):
 
 # %% [markdown]
 # Nobody shares more than chance: neither memorisers with the generaliser nor one generaliser with another. That says less than it seems. Neurons have no order, so that two networks with the *same* algorithm put it at different places; a comparison
-# place by place cannot see it, as the two lines at the end show: these networks *do* the same thing. Two pairs share fewer than chance. Do not make too much of their 4.6 standard deviations: large weights come in rows and
-# columns, so that hits are not independent, and the true deviation is two or three times as large.
+# place by place cannot see it, as the two lines at the end show: these networks *do* the same thing. Two pairs share fewer than chance. Do not make too much of their 4.6 standard deviations: if large weights come in rows and
+# columns, hits are not independent, and the true deviation is larger.
 
 # %% [markdown]
 # ---
@@ -1198,8 +1197,10 @@ for row in sorted(between, key=lambda row: row["size"]):
 # %%
 for row in sorted(small, key=lambda row: (row["size"], row["subset_seed"])):
     if 300 <= row["size"] <= 400:
+        test, mirrors, rest = (row[key] for key in ("test_accuracy", "mirrored_accuracy", "other_accuracy"))
+        share = f"; {(test - rest) / (mirrors - rest) * mirrors / test:.0%} of what is right are mirrors" if mirrors > rest else ""
         print(f"D = {row['size']}, seed {row['subset_seed']}: test accuracy {row['test_accuracy']:>6.1%}; where b + a is trained on {row['mirrored_accuracy']:>6.1%}, of all others "
-              f"{row['other_accuracy']:>6.1%}; squares of all weights {row['squares']:.0f}")
+              f"{row['other_accuracy']:>6.1%}{share}; squares of all weights {row['squares']:.0f}")
 
 # %% [markdown]
 # Most of what the half-way networks know beyond their training set is mirrors: about nine tenths of it at D = 400, seven tenths at D = 350. Of the questions without a trained mirror they answer at most 8 %, where guessing would give 3 %. So these networks have not half understood addition. They know things by heart, and for about

@@ -20,6 +20,7 @@ from course_utils.training import Recipe, State, train
 from course_utils.zoo import store
 from course_utils.zoo.problems import ModularTransformer, cross_entropy
 from course_utils.zoo.recipes import ENTRIES
+from course_utils.zoo.sequences import batch_seed
 
 START_STEPS = 400
 """Of a starting network in the fast setting: it groks by step 300 (the table of seeds), and has some time to clean up."""
@@ -158,7 +159,7 @@ class DropoutTransformer(SubsetTransformer):
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
         assert isinstance(model, Transformer)
         pairs, answers = self.examples("train")
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**31)
+        generator = torch.Generator().manual_seed(batch_seed(step, seed))
 
         def hook(neurons: Tensor, point: HookPoint) -> Tensor:
             return drop(neurons, self.rate, generator)

@@ -182,6 +182,14 @@ def legal_in(relative: Int[Tensor, "*shape square"], size: int) -> Bool[Tensor, 
     return torch.from_numpy(found)[..., playable(size)].bool()
 
 
+def mover_frame(
+    absolute: Int[Tensor, "game ply square"], black_next: Bool[Tensor, "game ply"]
+) -> Int[Tensor, "game ply square"]:
+    """Boards by colour (0 empty, 1 black, 2 white) as the side that moves next sees them (0 empty, 1 mine, 2 theirs)."""
+    swapped = torch.where(absolute == EMPTY, EMPTY, BLACK + WHITE - absolute)
+    return torch.where(black_next[..., None], absolute, swapped)
+
+
 Chooser = Callable[[int, Boards], npt.NDArray[np.int64]]
 
 

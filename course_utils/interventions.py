@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.models import Transformer
+from course_utils.tasks import othello
 
 Edit = Callable[[int, Float[Tensor, "n d_model"], Int[Tensor, "n"]], Float[Tensor, "n d_model"]]
 """Given a layer, the residual stream after it and which cases these are: what to put there."""
@@ -58,3 +60,73 @@ def logits_at(
         with torch.no_grad():
             logits[cases] = model.run_with_hooks(tokens[cases, : at + 1], fwd_hooks=hooks)[:, -1]
     return logits
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Positions of Othello in each of which one disc is chosen, to be changed.
+
+    Attributes:
+        size: squares along a side.
+        tokens: the game's moves.
+        ply: the place of the position: after the move with this index.
+        board: as the side that moves next sees it: 0 empty, 1 mine, 2 theirs.
+        square: the square of the chosen disc.
+        black_next: does black move next?
+    """
+
+    size: int
+    tokens: Int[Tensor, "n pos"]
+    ply: Int[Tensor, "n"]
+    board: Int[Tensor, "n square"]
+    square: Int[Tensor, "n"]
+    black_next: Bool[Tensor, "n"]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, which: Tensor) -> Cases:
+        parts = (self.tokens, self.ply, self.board, self.square, self.black_next)
+        return Cases(self.size, *(part[which] for part in parts))
+
+    @property
+    def present(self) -> Int[Tensor, "n"]:
+        """What the chosen square holds."""
+        return self.board.gather(1, self.square[:, None])[:, 0]
+
+    def edited(self, wanted: Int[Tensor, "n"]) -> Int[Tensor, "n square"]:
+        """The boards with the chosen squares in these states."""
+        return self.board.scatter(1, self.square[:, None], wanted[:, None])
+
+    def legal(self, board: Int[Tensor, "n square"]) -> Bool[Tensor, "n move"]:
+        """The moves that the rules allow on these boards."""
+        return othello.legal_in(board, self.size)
+
+
+def draw_cases(size: int, n: int, seed: int, plies: tuple[int, int]) -> Cases:
+    """One position of each of n random games, at a ply from the first to the last given, and one of its discs.
+
+    Left out are games that have ended before, and positions at which no move is legal when the disc changes sides.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    games = othello.random_games(size, n, seed)
+    rows, ply = torch.arange(n), torch.randint(plies[0], plies[1] + 1, (n,), generator=generator)
+    board = games.relative()[rows, ply].long()
+    square = ((board != othello.EMPTY) * torch.rand(board.shape, generator=generator)).argmax(1)
+    cases = Cases(size, games.tokens()[:, :-1], ply, board, square, games.black_next[rows, ply])
+    flipped = cases.legal(cases.edited(othello.MINE + othello.THEIRS - cases.present))
+    return cases[(games.legal[rows, ply] != 0) & flipped.any(1)]
+
+
+def streams_at(
+    model: Transformer, tokens: Int[Tensor, "n pos"], place: Int[Tensor, "n"], layers: Sequence[int]
+) -> Float[Tensor, "layer n d_model"]:
+    """The residual stream after these layers at one place of each sequence."""
+    found = torch.empty(len(layers), len(tokens), model.cfg.d_model)
+    names = [stream_name(layer) for layer in layers]
+    for at in place.unique().tolist():
+        cases = (place == at).nonzero()[:, 0]
+        with torch.no_grad():
+            _, cache = model.run_with_cache(tokens[cases, : at + 1], names=names)
+        found[:, cases] = torch.stack([cache[name][:, -1] for name in names])
+    return found

@@ -87,7 +87,7 @@ def _in_pieces(predicted: Tensor, states: Tensor, ply: Tensor) -> Two:
     """As if the examples were sorted by ply, equally many at each."""
     count = int(ply.max()) + 1
     order = torch.cat([torch.full((len(piece),), t) for t, piece in enumerate(ply.tensor_split(count))])
-    return _right(predicted, states, order)  # type: ignore[no-any-return]
+    return _right(predicted, states, order)
 
 
 def _pooled(predicted: Tensor, states: Tensor, ply: Tensor) -> Two:
@@ -254,10 +254,10 @@ def test_accuracy_by_ply(answer: Any) -> None:
         "occupied": "Right discs over all discs of the boards at that ply.",
     }
     found = call(answer, predicted, states, ply, returns=(Tensor, Tensor))
-    for (name, why), mine, wanted in zip(words.items(), found, ([3 / 4, 6 / 8], [1, 2 / 3]), strict=True):
+    for (name, why), mine, wanted in zip(words.items(), found, torch.tensor([[3 / 4, 6 / 8], [1, 2 / 3]]), strict=True):
         what = f"`{name}` of three boards at plies 0 and 1"
         expect_shape(mine, (2,), what=what, why="One number for each ply.")
-        expect_close(mine, torch.tensor(wanted), what=what, why=why)
+        expect_close(mine, wanted, what=what, why=why)
     for n, squares, count, dtype in (
         (40, 7, 4, torch.int64),
         (64, 16, 6, torch.uint8),

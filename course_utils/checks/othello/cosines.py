@@ -100,8 +100,8 @@ MISTAKES = [
     Mistake(
         "not centred",
         _of(lambda weight: weight),
-        "These are the cosines of the directions as they are. What they have in common changes no probability: take the mean over "
-        "states away first.",
+        "These are the cosines of the directions as they are. What they have in common changes no probability: take the mean "
+        "over states away first.",
     ),
     Mistake(
         "mean over dimensions",

@@ -203,7 +203,7 @@ def _model(d_model: int, vocab: int, out: int | None, layers: int, seed: int, dt
     with torch.no_grad():
         for i, (name, weight) in enumerate(model.named_parameters()):
             if not name.rsplit(".", 1)[-1].startswith("W_"):
-                weight += (0.5 * noise(*weight.shape, seed=seed + i)).to(dtype)
+                weight.add_(0.5 * noise(*weight.shape, seed=seed + i))
     return model
 
 

@@ -81,7 +81,8 @@ MISTAKES = [
     Mistake(
         "m = ±1 only",
         _network((2, 2, -3, 2), (-2, -2, -3, 2), b_out=-1),
-        "Your network is right for m = 1 and m = −1 and wrong between them, where a probe is not sure. It has to be straight in m.",
+        "Your network is right for m = 1 and m = −1 and wrong between them, where a probe is not sure. It has to be straight in "
+        "m.",
     ),
     Mistake(
         "saturated",

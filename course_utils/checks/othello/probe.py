@@ -90,24 +90,14 @@ def _centred(activations: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Tenso
     return _least_squares(x - x.mean(0), y - y.mean(0)), x.mean(0), y.mean(0)
 
 
-def _mean_as_bias(activations: Tensor, states: Tensor) -> Pair:
-    weight, _, often = _centred(activations, states)
-    return weight, often
+def _other_bias(bias: Callable[[Tensor, Tensor], Tensor]) -> Any:
+    """A wrong answer: another bias, made of what is wanted on average and of the score of the mean activation."""
 
+    def wrong(activations: Tensor, states: Tensor) -> Pair:
+        weight, mean, often = _centred(activations, states)
+        return weight, bias(often, torch.einsum("d, d s k -> s k", mean, weight))
 
-def _added_mean(activations: Tensor, states: Tensor) -> Pair:
-    weight, mean, often = _centred(activations, states)
-    return weight, often + torch.einsum("d, d s k -> s k", mean, weight)
-
-
-def _centred_without_bias(activations: Tensor, states: Tensor) -> Pair:
-    weight, _, often = _centred(activations, states)
-    return weight, torch.zeros_like(often)
-
-
-def _activations_centred_only(activations: Tensor, states: Tensor) -> Pair:
-    weight, mean, _ = _centred(activations, states)
-    return weight, -torch.einsum("d, d s k -> s k", mean, weight)
+    return wrong
 
 
 def _standardised(activations: Tensor, states: Tensor) -> Pair:
@@ -140,14 +130,6 @@ def _first_row_as_bias(activations: Tensor, states: Tensor) -> Pair:
     return found[1:], found[0]
 
 
-def _singular(activations: Tensor, states: Tensor) -> Pair:
-    x, y = activations.double(), _wanted(states)
-    mean, often = x.mean(0), y.mean(0)
-    moments = (x - mean).T @ (x - mean)
-    weight = torch.linalg.solve(moments, (x - mean).T @ (y - often).flatten(1)).unflatten(1, y.shape[1:])
-    return weight, often - torch.einsum("d, d s k -> s k", mean, weight)
-
-
 MISTAKES = [
     Mistake(
         "no bias",
@@ -157,23 +139,23 @@ MISTAKES = [
     ),
     Mistake(
         "mean as bias",
-        _mean_as_bias,
-        "Your bias is the mean of the ones and zeros. That fits activations whose mean is taken out, and these still have theirs: "
-        "subtract what your weight makes of it.",
+        _other_bias(lambda often, score: often),
+        "Your bias is the mean of the ones and zeros. That fits activations whose mean is taken out, and these still have "
+        "theirs: subtract what your weight makes of it.",
     ),
     Mistake(
         "mean added",
-        _added_mean,
+        _other_bias(lambda often, score: often + score),
         "You add what the weight makes of the mean activation to the bias. It is counted already: subtract it.",
     ),
     Mistake(
         "centred, no bias",
-        _centred_without_bias,
+        _other_bias(lambda often, score: torch.zeros_like(often)),
         "You take out the means for the weight, and your bias is zero. Both means have to come back through the bias.",
     ),
     Mistake(
         "activations centred only",
-        _activations_centred_only,
+        _other_bias(lambda often, score: -score),
         "Your bias brings back the mean of the activations, and not that of the ones and zeros.",
     ),
     Mistake(
@@ -253,12 +235,6 @@ MISTAKES = [
         lambda activations, states: _right(activations[: len(states) // 2], states[: len(states) // 2]),
         "You fit the first half of the examples. Use all that are given.",
     ),
-    Mistake(
-        "a dimension that never changes",
-        _singular,
-        "One dimension of these activations never changes. With its mean taken out it is 0, and your equations have no single "
-        "solution. Use a least-squares solver that can bear this, or add a tiny number to the diagonal.",
-    ),
 ]
 
 
@@ -276,18 +252,18 @@ def _question(
 def _questions() -> list[tuple[str, Tensor, Tensor]]:
     plain, far, single = (
         _question(60, 7, 4, 10),
-        _question(90, 6, 5, 20, away=5.0),
+        _question(90, 6, 5, 20, away=2.0),
         _question(150, 11, 9, 30, torch.float32),
     )
     steady, never = _question(70, 8, 2, 40), _question(50, 5, 6, 50, torch.float32)
-    steady[0][:, 3] = 0.75
+    steady[0][:, 3] = 0.75 + 0.02 * noise(70, seed=45)
     never[1][:, 0] = never[1][:, 0].clamp(max=1)
     return [
         ("random boards", *plain),
         ("activations far from 0", noncontiguous(far[0]), noncontiguous(far[1])),
         ("activations in single precision", single[0], single[1].to(torch.uint8)),
         ("boards on which one square never has state 2", *never),
-        ("activations with a dimension that never changes", *steady),
+        ("activations with a dimension that hardly changes", *steady),
     ]
 
 
@@ -315,5 +291,5 @@ def test_linear_probe(answer: Any) -> None:
             what=f"activations @ weight + bias for {words}",
             why=f"Your mean squared error is {errors[0]:.5g}. The least is {errors[1]:.5g}.",
             rtol=0,
-            atol=1e-3,
+            atol=3e-3,
         )

@@ -76,7 +76,7 @@ def _unit_for_the_score(resid: Tensor, direction: Tensor, bias: Tensor, target: 
 
 
 def _one_direction(resid: Tensor, direction: Tensor, bias: Tensor, target: Tensor) -> Tensor:
-    return _right(resid, direction[:1].expand_as(direction), bias, target)  # type: ignore[no-any-return]
+    return _right(resid, direction[:1].expand_as(direction), bias, target)
 
 
 def _one_length(resid: Tensor, direction: Tensor, bias: Tensor, target: Tensor) -> Tensor:
@@ -166,7 +166,8 @@ MISTAKES = [
     Mistake(
         "scaled",
         _scaled,
-        "You multiply whole rows of resid. The score is right then, but the change is not the smallest: move along the direction.",
+        "You multiply whole rows of resid. The score is right then, but the change is not the smallest: move along the "
+        "direction.",
     ),
     Mistake(
         "all dimensions alike",

@@ -185,13 +185,13 @@ MISTAKES = [
 
 
 def _question(
-    n: int, share: float, shift: float, seed: int, digits: int = 1, dtype: torch.dtype = torch.float64
+    n: int, share: float, shift: float, seed: int, digits: int = 1, least: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Activations of a ReLU neuron, rounded: many are 0, and others are equal too."""
+    """Activations of a ReLU neuron, rounded: many are 0, and others are equal too. With another least value, not a ReLU's."""
     present = torch.rand(n, generator=torch.Generator().manual_seed(seed)) < share
     present[0], present[1] = True, False
     drive = noise(n, seed=seed + 1) + shift * present
-    return drive.clamp(min=0).mul(10**digits).round().div(10**digits).to(dtype), present
+    return drive.clamp(min=least).mul(10**digits).round().div(10**digits), present
 
 
 def _many(seed: int) -> tuple[Tensor, Tensor, float]:
@@ -211,7 +211,11 @@ def _many(seed: int) -> tuple[Tensor, Tensor, float]:
     reference=probe_directions.separation,
     alternatives=[_by_ranks, _all_pairs, _by_values, _sign],
     mistakes=MISTAKES,
-    cases=lambda: [_question(40, 0.4, 0.7, 60), _question(55, 0.3, -0.6, 70, digits=0)],
+    cases=lambda: [
+        _question(40, 0.4, 0.7, 60),
+        _question(55, 0.3, -0.6, 70, digits=0),
+        _question(50, 0.5, 0.9, 80, least=0.5),
+    ],
 )
 def test_separation(answer: Any) -> None:
     """Find how likely a case with the feature activates more than one without; equal activations count half."""
@@ -230,7 +234,7 @@ def test_separation(answer: Any) -> None:
         (25, 0.5, 0.4, 6),
         (2, 0.5, 1, 1),
     ):
-        activation, present = _question(n, share, shift, seed=n, digits=digits)
+        activation, present = _question(n, share, shift, seed=n, digits=digits, least=-9 if n == 25 else 0)
         if n == 47:
             activation, present = noncontiguous(activation), noncontiguous(present)
         activation = activation.float() if n == 64 else activation

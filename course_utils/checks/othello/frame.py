@@ -151,6 +151,12 @@ MISTAKES = [
         "You use the first game's `black_next` for all games. Each game has its own passes.",
     ),
     Mistake(
+        "bytes as places in a table",
+        _variant(turned=lambda absolute: torch.tensor([0, 2, 1])[absolute]),
+        "Boards may come as bytes (`uint8`), and bytes in square brackets are taken for True and False. Convert the boards to "
+        "64-bit whole numbers before you look them up.",
+    ),
+    Mistake(
         "no axis for the squares",
         lambda absolute, black_next: torch.where(black_next, absolute, _turned(absolute)),
         "`black_next` has no axis for squares, so it does not line up with the boards. Give it one of length 1 at its end.",

@@ -64,6 +64,13 @@ def _in_pieces(states: Tensor, ply: Tensor) -> Tensor:
 
 MISTAKES = [
     Mistake(
+        "bytes",
+        lambda states, ply: torch.stack(
+            [F.one_hot(states[ply == t], 3).sum(0) for t in range(int(ply.max()) + 1)]
+        ).argmax(-1),
+        "Boards may come as bytes (`uint8`), and `one_hot` takes 64-bit whole numbers only. Convert the states first.",
+    ),
+    Mistake(
         "over all plies",
         _from_counts(lambda counts: counts.sum(0, keepdim=True).argmax(-1).expand(len(counts), -1)),
         "All your rows are alike: you count over all plies. Row t counts the examples at ply t only.",

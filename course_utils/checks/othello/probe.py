@@ -191,9 +191,9 @@ MISTAKES = [
         "Your states are shifted by one: entry k is to be about state k, beginning with 0, the empty square.",
     ),
     Mistake(
-        "zeros and ones exchanged",
-        _other_wanted(lambda y: 1 - y),
-        "You fit 0 where the square has the state and 1 elsewhere. It is the other way round.",
+        "bytes",
+        lambda activations, states: _solved(activations, F.one_hot(states, 3).double()),
+        "Boards may come as bytes (`uint8`), and `one_hot` takes 64-bit whole numbers only. Convert the states first.",
     ),
     Mistake(
         "one number for each square",

@@ -38,6 +38,9 @@ RIGHT_ALL_THE_SAME = {
     ("induction.test_induction_weights", "noisy"): "the network is judged by what it does, and it bears a little noise",
 }
 
+# There is one question, so that its answer may be learnt by heart.
+ONE_QUESTION = {"othello.test_colour_network": "the exercise has no arguments: what it asks for is one network"}
+
 
 def each_tensor(result, change):
     """The result with every tensor (and number) in it changed; the structure stays."""
@@ -211,6 +214,8 @@ def test_things_that_are_no_answer_are_rejected_without_an_error_of_the_check(na
 
 @every_check
 def test_the_answer_to_one_question_learnt_by_heart_is_rejected(name):
+    if name in ONE_QUESTION:
+        pytest.skip(ONE_QUESTION[name])
     kept = []
 
     def first_answer_again(*args):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import check_latency, import_time, modular_step, othello_games, probes, time_to_grok
-from course_utils.zoo.othello import OthelloProblem
+from course_utils import zoo
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         *modular_step.measure(30),
         *time_to_grok.measure("fast", 1),
         *othello_games.measure(7),
-        probes.measure(OthelloProblem().make_model(0), 1),
+        probes.measure(zoo.load("othello"), 1),
     ]
     table = Table(
         "name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference"

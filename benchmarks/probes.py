@@ -23,11 +23,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from benchmarks.import_time import middle_half
-from course_utils import probes
+from course_utils import probes, zoo
 from course_utils.models import Transformer
 from course_utils.probes import Examples
 from course_utils.tasks import othello
-from course_utils.zoo.othello import OthelloProblem
 
 EVERY = 9  # squares of the board, of which the loop fits one
 
@@ -105,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=1)
     arguments = parser.parse_args()
-    print(json.dumps(measure(OthelloProblem().make_model(0), arguments.repeats)))
+    print(json.dumps(measure(zoo.load("othello"), arguments.repeats)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.models import Transformer
-from course_utils.models.transformer import Block, LayerNorm
 
 EMPTY, MINE, THEIRS = 0, 1, 2
 
@@ -23,20 +22,18 @@ def state_cosines(weight: Float[Tensor, "d_model state"]) -> Float[Tensor, "stat
 
 
 def neuron_reads(
-    model: Transformer, layer: int, weight: Float[Tensor, "d_model square state"]
+    W_in: Float[Tensor, "d_model neuron"], scale: Float[Tensor, "d_model"], weight: Float[Tensor, "d_model square state"]
 ) -> Float[Tensor, "neuron square state"]:
-    """Cosines between each neuron's input weights and the directions of a probe of the stream that its layer reads.
+    """Cosines between neurons' input weights and the directions of a probe of the stream that they read.
 
-    LayerNorm takes away the mean of the stream and scales each dimension by a learnt weight: both are taken into the
-    input weights. The directions are taken less what the states of a square have in common.
+    The LayerNorm before an MLP takes away the mean of the stream and multiplies each dimension by a learnt weight, ``scale``:
+    both are taken into the input weights. The directions are taken less what the states of a square have in common.
     """
-    block = model.blocks[layer]
-    assert isinstance(block, Block) and isinstance(block.ln2, LayerNorm)
-    w_in = block.ln2.w[:, None] * model.W_in[layer]  # (d_model, neuron)
-    w_in = F.normalize(w_in - w_in.mean(0), dim=0)
-    directions = weight - weight.mean(2, keepdim=True)
-    directions = F.normalize(directions - directions.mean(0), dim=0)
-    return torch.einsum("d n, d s k -> n s k", w_in, directions)
+    inputs = scale[:, None] * W_in
+    inputs = F.normalize(inputs - inputs.mean(0), dim=0)
+    own = weight - weight.mean(2, keepdim=True)
+    own = F.normalize(own - own.mean(0), dim=0)
+    return torch.einsum("d n, d s k -> n s k", inputs, own)
 
 
 def short_lines(size: int) -> Int[Tensor, "line 3"]:

@@ -170,11 +170,11 @@ def test_lines_and_their_scores():
 
 
 def test_a_neuron_reads_the_direction_that_it_is_made_of():
-    model = small_transformer()
-    weight = torch.randn(16, 36, 3)
+    torch.manual_seed(0)
+    weight, scale, W_in = torch.randn(16, 36, 3), torch.rand(16) + 0.5, torch.randn(16, 20)
     own = weight[:, 7] - weight[:, 7].mean(1, keepdim=True)
-    model.blocks[1].mlp.W_in[:, 4] = own[:, 2] / model.blocks[1].ln2.w
-    reads = probe_directions.neuron_reads(model, 1, weight)
+    W_in[:, 4] = 5 * own[:, 2] / scale
+    reads = probe_directions.neuron_reads(W_in, scale, weight)
     assert reads[4, 7, 2].item() == pytest.approx(1.0, abs=1e-5) and int(reads[4, :, 2].argmax()) == 7
 
 

@@ -17,19 +17,10 @@ from torch import Tensor
 from course_utils.errors import CourseError
 from course_utils.evidence import number
 from course_utils.plots import othello_boards as draw
+from course_utils.plots import othello_positions as positions
 from course_utils.plots import style
 from course_utils.plots.othello_boards import Look
 from course_utils.tasks import othello
-
-COLOURS = ("empty", "black", "white")
-DISCS = (draw.NOTHING, draw.BLACK_DISC, draw.WHITE_DISC)
-WRITTEN = 0.005  # probabilities from here on are written on the board, …
-PROBABLE = 0.01  # and from here on an illegal move is marked
-SURE = 0.9  # a probe's confidence is written where it is below this
-
-_LAST = f'<span style="color:{style.RED}">●</span> last move'
-_MODEL = "gold, number: the model's probability (%)"
-_PROBE = "grey, faint: unsure; number: how sure (%)"
 
 
 @dataclass(frozen=True)
@@ -74,13 +65,15 @@ def board(
     Raises:
         CourseError: not as many squares or moves as such a board has, or logits for probabilities.
     """
-    look = _played(absolute, size, last, legal, probabilities)
-    alt = f"An Othello board with {_count(absolute)}" + (
-        ", and a model's probability of each move" * (probabilities is not None)
-    )
+    look = positions.played(absolute, size, last, legal, probabilities)
+    alt = f"An Othello board with {positions.count(absolute)}"
+    if probabilities is not None:
+        alt += ", and a model's probability of each move"
     fig = draw.panels(title, f"{alt}. {title}.", [""], size, side=350, bottom=40)
     _place(fig, look, size, 0, text=12)
-    draw.say(fig, _key(last is not None, legal is not None, probabilities is not None), below=size - 0.43, shift=-8)
+    draw.say(
+        fig, positions.key(last is not None, legal is not None, probabilities is not None), below=size - 0.43, shift=-8
+    )
     return fig
 
 
@@ -107,15 +100,18 @@ def belief(
     Raises:
         CourseError: not as many squares or states as such a board has, or logits for probabilities.
     """
-    real, believed = _played(absolute, size, last, None, None), _believed(absolute, probabilities, size)
-    alt = f"Two Othello boards: the true one with {_count(absolute)}, and what a probe believes. {title}."
-    names = ["<b>The board</b><br>" + _count(absolute), _probe_name(believed, size)]
+    real, believed = (
+        positions.played(absolute, size, last, None, None),
+        positions.believed(absolute, probabilities, size),
+    )
+    alt = f"Two Othello boards: the true one with {positions.count(absolute)}, and what a probe believes. {title}."
+    names = ["<b>The board</b><br>" + positions.count(absolute), positions.probe_name(believed, size)]
     fig = draw.panels(title, alt, names, size, side=325, bottom=40)
     for panel, look in enumerate((real, believed)):
         _place(fig, look, size, panel, text=11)
     if last is not None:
-        draw.say(fig, _key(True, False, False), below=size - 0.43, shift=-8)
-    draw.say(fig, f"{_PROBE}<br>frame with ×: wrong", panel=1, below=size - 0.43, shift=-8)
+        draw.say(fig, positions.key(True, False, False), below=size - 0.43, shift=-8)
+    draw.say(fig, f"{positions.PROBE}<br>frame with ×: wrong", panel=1, below=size - 0.43, shift=-8)
     return fig
 
 
@@ -152,9 +148,13 @@ def game(
     plies = int((moves >= 0).int().cumprod(0).sum())
     if not plies:
         raise CourseError("This game has no moves: all are −1.")
-    squares = moves[:plies].tolist()
-    left = [_played(absolutes[t], size, squares[t], legal[t], move_probabilities[t]) for t in range(plies)]
-    looks = [left] if beliefs is None else [left, [_believed(absolutes[t], beliefs[t], size) for t in range(plies)]]
+    played = moves[:plies].tolist()
+    left = [positions.played(absolutes[t], size, played[t], legal[t], move_probabilities[t]) for t in range(plies)]
+    looks = (
+        [left]
+        if beliefs is None
+        else [left, [positions.believed(absolutes[t], beliefs[t], size) for t in range(plies)]]
+    )
     first = min(max(start, 1), plies) - 1
 
     shapes = [
@@ -162,8 +162,11 @@ def game(
         for t in range(plies)
     ]
     texts = [
-        [_caption(t, squares, black_next, absolutes[t], legal[t], size), _model_name(legal[t], move_probabilities[t])]
-        + [_probe_name(look[t], size) for look in looks[1:]]
+        [
+            positions.caption(t, played, black_next, absolutes[t], legal[t], size),
+            positions.model_name(legal[t], move_probabilities[t]),
+        ]
+        + [positions.probe_name(look[t], size) for look in looks[1:]]
         for t in range(plies)
     ]
     alt = "A slider over the moves of a game of Othello: the board with a model's probability of each next move"
@@ -173,9 +176,9 @@ def game(
         fig.add_trace(draw.shading(look[first], size), 1, panel + 1)
     fig.update_layout(shapes=shapes[first])
     draw.say(fig, texts[first][0], shift=62, anchor="bottom")
-    draw.say(fig, _key(True, True, True), below=size - 0.43, shift=-8)
+    draw.say(fig, positions.key(True, True, True), below=size - 0.43, shift=-8)
     if beliefs is not None:
-        draw.say(fig, f"{_PROBE}<br>frame with ×: wrong", panel=1, below=size - 0.43, shift=-8)
+        draw.say(fig, f"{positions.PROBE}<br>frame with ×: wrong", panel=1, below=size - 0.43, shift=-8)
 
     caption = len(looks)  # its place among the annotations, after the boards' names
     steps = []
@@ -190,7 +193,7 @@ def game(
     fig.update_layout(
         sliders=[{
             "steps": steps, "active": first, "currentvalue": {"visible": False}, "font": {"color": style.TEXT, "size": 10},
-            "tickcolor": style.TEXT, "bgcolor": style.LINE, "borderwidth": 0, "pad": {"t": 54}, "len": 1.0,
+            "tickcolor": style.TEXT, "bgcolor": draw.BOARD, "bordercolor": draw.EDGE, "pad": {"t": 54}, "len": 1.0,
         }]
     )  # fmt: skip
     return fig
@@ -216,24 +219,24 @@ def before_after(panels: Mapping[str, Panel], title: str, *, size: int = 6) -> g
         f"<b>{name}</b>" + ("" if panel.error is None else f"<br>error {panel.error}") for name, panel in panels.items()
     ]
     alt = f"Othello boards with a model's probability of each move: {', '.join(panels)}. {title}."
-    fig = draw.panels(title, alt, names, size, side=min(325, 690 // len(panels)), bottom=56)
+    fig = draw.panels(title, alt, names, size, side=min(325, 640 // len(panels)), bottom=56)
     for i, panel in enumerate(panels.values()):
-        look = _played(panel.absolute, size, None, panel.legal, panel.probabilities)
+        look = positions.played(panel.absolute, size, None, panel.legal, panel.probabilities)
         top = panel.probabilities.argsort(descending=True)[: int(panel.legal.sum())]
         predicted = torch.zeros_like(panel.legal).index_fill(0, top, True)
         marks = {
-            "legal": _squares(panel.legal & predicted, size),
-            "missed": _squares(panel.legal & ~predicted, size),
-            "illegal": _squares(predicted & ~panel.legal, size),
+            "legal": positions.squares(panel.legal & predicted, size),
+            "missed": positions.squares(panel.legal & ~predicted, size),
+            "illegal": positions.squares(predicted & ~panel.legal, size),
         }
         if panel.edited is not None:
-            _check_square(panel.edited, size, "The edited square")
+            positions.check_square(panel.edited, size, "The edited square")
             marks["edited"] = [panel.edited]
         _place(fig, look._replace(marks=marks), size, i, text=11 if len(panels) < 3 else 10)
-    lines = [f"○ legal and predicted  ◌ legal, not predicted  × predicted, illegal<br>{_MODEL}"]
+    key = f"○ legal and predicted &nbsp; ◌ legal, not predicted &nbsp; × predicted, illegal<br>{positions.MODEL}"
     if any(panel.edited is not None for panel in panels.values()):
-        lines[0] += "  □ edited"
-    draw.say(fig, lines[0].replace("  ", " &nbsp; "), below=size - 0.43, shift=-8)
+        key += " &nbsp; □ edited"
+    draw.say(fig, key, below=size - 0.43, shift=-8)
     return fig
 
 
@@ -260,7 +263,7 @@ def cells(
         CourseError: not one value for each square.
     """
     for name, table in values.items():
-        _check_squares(table, size, f"The values of {name!r} are")
+        positions.check_squares(table, size, f"The values of {name!r} are")
     every = torch.cat([table.detach().double().cpu() for table in values.values()])
     every = every[every.isfinite()]
     if not len(every):
@@ -292,8 +295,9 @@ def cells(
     ticks = torch.linspace(low, high, 3).tolist()
     fig.update_layout(
         coloraxis={
-            "cmin": low, "cmax": high if high > low else low + 1, "colorscale": style.DIVERGING if diverging else style.SEQUENTIAL,
-            "colorbar": {"thickness": 12, "outlinewidth": 0, "tickfont": {"color": style.TEXT}, "tickvals": ticks,
+            "cmin": low, "cmax": high if high > low else low + 1,
+            "colorscale": style.DIVERGING if diverging else style.SEQUENTIAL,
+            "colorbar": {"thickness": 12, "outlinewidth": 0, "tickfont": {"color": style.TEXT, "size": 11}, "tickvals": ticks,
                          "ticktext": [f"{100 * tick:.0f}%" if percent else number(tick) for tick in ticks]},
         }
     )  # fmt: skip
@@ -307,163 +311,6 @@ def _written(value: float, percent: bool, digits: int) -> str:
     return text.replace("-", "−") if float(text) else text.removeprefix("-")
 
 
-def _played(absolute: Tensor, size: int, last: int | None, legal: Tensor | None, probabilities: Tensor | None) -> Look:
-    """A true board, with what is known of the next move."""
-    _check_board(absolute, size)
-    states = absolute.tolist()
-    chance, allowed = [0.0] * len(states), [False] * len(states)
-    marks: dict[str, list[int]] = {}
-    if probabilities is not None:
-        _check_moves(probabilities, size, "probabilities")
-        _check_probabilities(probabilities, "model")
-        for square, p in zip(othello.playable(size).tolist(), probabilities.tolist(), strict=True):
-            chance[square] = p
-    if legal is not None:
-        _check_moves(legal, size, "legal moves")
-        choices = _squares(legal.bool(), size)
-        for square in choices:
-            allowed[square] = True
-        marks["choice" if probabilities is None else "legal"] = choices
-        marks["illegal"] = [s for s, p in enumerate(chance) if p >= PROBABLE and not allowed[s]]
-    if last is not None:
-        _check_square(last, size, "The last move")
-        marks["last"] = [last]
-    hover = []
-    for square, state in enumerate(states):
-        lines = [COLOURS[state] + (" disc" if state else "") + (", just played" if square == last else "")]
-        if legal is not None and not state:
-            lines.append("legal" if allowed[square] else "illegal")
-        if probabilities is not None and not (state and chance[square] < WRITTEN):
-            lines.append(f"model: {_percent(chance[square])}")
-        hover.append("<br>".join(lines))
-    return Look(
-        discs=[DISCS[state] for state in states],
-        solid=[float(state > 0) for state in states],
-        labels=[draw.label(f"{100 * p:.0f}", DISCS[state]) if p >= WRITTEN else "" for p, state in zip(chance, states, strict=True)],
-        shading=[0 if state else round(draw.SHADES * min(1.0, 2 * p) ** 0.6) for p, state in zip(chance, states, strict=True)],
-        hover=hover,
-        marks=marks,
-    )  # fmt: skip
-
-
-def _believed(absolute: Tensor, probabilities: Tensor, size: int) -> Look:
-    """The board that a probe believes in."""
-    _check_board(absolute, size)
-    if tuple(probabilities.shape) != (size * size, len(COLOURS)):
-        raise CourseError(
-            f"Beliefs about a {size} × {size} board are of shape [{size * size}, 3] (empty, black, white for each "
-            f"square); these have shape {list(probabilities.shape)}."
-        )
-    _check_probabilities(probabilities, "probe")
-    sums = probabilities.sum(-1)
-    if bool(((sums - 1).abs() > 0.01).any()):
-        raise CourseError(
-            f"A square's beliefs add up to 1; these add up to between {sums.min():.2f} and {sums.max():.2f}. "
-            "Is the softmax over the last dimension?"
-        )
-    discs, solid, labels, hover, wrong = [], [], [], [], []
-    for square, (state, belief_) in enumerate(zip(absolute.tolist(), probabilities.tolist(), strict=True)):
-        empty, black, white = belief_
-        disc = black + white
-        shade = draw.mix(draw.BLACK_DISC, draw.WHITE_DISC, white / disc if disc else 0.5)
-        colour = draw.mix(draw.BOARD, shade, disc)
-        best = max(range(3), key=belief_.__getitem__)
-        order = sorted(range(3), key=lambda k: -belief_[k])
-        discs.append(colour)
-        solid.append(round(disc, 2) if disc >= 0.02 else 0.0)
-        labels.append(draw.label(f"{100 * belief_[best]:.0f}", colour) if belief_[best] < SURE else "")
-        said = ", ".join(f"{COLOURS[k]} {_percent(belief_[k])}" for k in order if belief_[k] >= 0.001)
-        hover.append(f"truly {COLOURS[state]}<br>probe: {said}")
-        if best != state:
-            wrong.append(square)
-    return Look(discs, solid, labels, [0] * len(discs), hover, {"wrong": wrong})
-
-
 def _place(fig: go.Figure, look: Look, size: int, panel: int, *, text: int) -> None:
     fig.add_trace(draw.shading(look, size), 1, panel + 1)
     fig.update_layout(shapes=[*fig.layout.shapes, *draw.shapes(look, size, panel, text=text)])
-
-
-def _caption(t: int, moves: list[int], black_next: Tensor, absolute: Tensor, legal: Tensor, size: int) -> str:
-    """Which move was made by whom, and who is next?"""
-    black = black_next.tolist()
-    mover = "black" if t == 0 or black[t - 1] else "white"
-    other = "white" if mover == "black" else "black"
-    made = f"<b>Move {t + 1}: {mover} plays {othello.square_name(moves[t], size)}.</b>"
-    if not bool(legal.any()):
-        return f"{made} The game is over: {_count(absolute)}."
-    if ("black" if black[t] else "white") == mover:
-        return f"{made} {other.capitalize()} has to pass: {mover} again."
-    return f"{made} {other.capitalize()} is next."
-
-
-def _model_name(legal: Tensor, probabilities: Tensor) -> str:
-    name = "<b>The board, and what the model expects</b><br>"
-    if not bool(legal.any()):
-        return name + "no move is legal"
-    return name + f"{_percent(float((probabilities * legal).sum()))} on legal moves"
-
-
-def _probe_name(look: Look, size: int) -> str:
-    return f"<b>What the probe reads</b><br>{size * size - len(look.marks['wrong'])} of {size * size} squares right"
-
-
-def _key(last: bool, legal: bool, probabilities: bool) -> str:
-    first = [_LAST] * last + ["○ legal"] * legal + ["× illegal, yet ≥ 1%"] * (legal and probabilities)
-    return "<br>".join([" &nbsp; ".join(first)] * bool(first) + [_MODEL] * probabilities)
-
-
-def _percent(share: float) -> str:
-    """At least 0.1% apart from both ends: what is not certain does not look so."""
-    if 0 < share < 0.001:
-        return "< 0.1%"
-    if 0.999 < share < 0.999995:
-        return "> 99.9%"
-    return f"{100 * share:.1f}%" if 0 < share < 0.999995 else f"{100 * share:.0f}%"
-
-
-def _count(absolute: Tensor) -> str:
-    return f"{int((absolute == othello.BLACK).sum())} black and {int((absolute == othello.WHITE).sum())} white discs"
-
-
-def _squares(moves: Tensor, size: int) -> list[int]:
-    return othello.playable(size)[moves.cpu()].tolist()
-
-
-def _check_squares(values: Tensor, size: int, what: str) -> None:
-    moves = othello.longest_game(size) if size in othello.SIZES else len(othello.playable(size))
-    if values.ndim == 1 and len(values) == size * size:
-        return
-    hint = " One for each move? Put them on their squares: full[othello.playable(size)] = values." * (
-        values.ndim == 1 and len(values) == moves
-    )
-    hint = hint or " Choose one position of one game, as in boards[game, ply]." * (values.ndim > 1)
-    raise CourseError(f"{what} of shape {list(values.shape)}; a {size} × {size} board has {size * size} squares.{hint}")
-
-
-def _check_board(absolute: Tensor, size: int) -> None:
-    _check_squares(absolute, size, "The board is")
-    if not bool(torch.isin(absolute, torch.arange(3, device=absolute.device).to(absolute.dtype)).all()):
-        raise CourseError("A board's states are 0 (empty), 1 (black) and 2 (white).")
-
-
-def _check_moves(values: Tensor, size: int, what: str) -> None:
-    moves = othello.longest_game(size)
-    if values.ndim != 1 or len(values) != moves:
-        raise CourseError(
-            f"The {what} are of shape {list(values.shape)}; there are {moves} moves on a {size} × {size} board: all squares "
-            "but the middle four, in the order of othello.playable(size)."
-        )
-
-
-def _check_probabilities(values: Tensor, whose: str) -> None:
-    low, high = float(values.min()), float(values.max())
-    if not (low >= -1e-6 and high <= 1 + 1e-4):
-        raise CourseError(
-            f"The {whose}'s probabilities go from {low:.3g} to {high:.3g}, not from 0 to 1. Are they logits? Take .softmax(-1)."
-        )
-
-
-def _check_square(square: int, size: int, what: str) -> None:
-    if not 0 <= square < size * size:
-        raise CourseError(f"{what} is on square {square}; squares of this board go from 0 to {size * size - 1}.")

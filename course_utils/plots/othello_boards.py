@@ -58,7 +58,7 @@ def mix(first: str, second: str, share: float) -> str:
 
 def label(text: str, ground: str) -> str:
     """A label that can be read on a disc of that colour."""
-    dark = ground != NOTHING and sum(hex_to_rgb(ground)) < 330
+    dark = ground != NOTHING and sum(hex_to_rgb(ground)) < 360
     return f'<span style="color:{WHITE_DISC}">{text}</span>' if dark else text
 
 
@@ -108,7 +108,7 @@ MARKS: Mapping[str, tuple[Path, tuple[Shape, ...]]] = {
     "choice": (circle(0.13), (_line("#F4FFF8", 1.6),)),
     "legal": (_RING, (_line("#F4FFF8", 1.6),)),
     "missed": (_RING, (_line("#F4FFF8", 1.6, "2px,3px"),)),
-    "illegal": (cross(0.35, -0.35, 0.07), (_line(INK, 1.6),)),
+    "illegal": (cross(0.34, -0.34, 0.065), (_line(INK, 1.5),)),
     "edited": (frame(0.03), (_line(SHADE, 5), _line("#8FD3FF", 2.5))),
     "wrong": (_WRONG, (_line(SHADE, 4.5), _line("#FFB238", 2.2))),
     "last": (circle(0.1), ({"fillcolor": style.RED, "line": {"width": 0}},)),
@@ -198,7 +198,8 @@ def panels(
     fig = make_subplots(rows, columns, horizontal_spacing=spacing if columns > 1 else 0.0, vertical_spacing=gap)
     fig.update_layout(layout)
     fig.update_layout(
-        height=height, margin={"l": 24, "r": 12, "t": head, "b": bottom + 14}, title_y=1 - 14 / height, dragmode=False,
+        height=height, margin={"l": 24, "r": 12, "t": head, "b": bottom + 14}, title_y=1 - (14 + 11 * (len(lines) - 1)) / height, dragmode=False,
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.LINE, "activecolor": style.TEXT},
         hoverlabel={"bgcolor": "#22272B", "bordercolor": "#8A8F94", "font": {"color": "#FFFFFF", "size": 12}},
     )  # fmt: skip
     bare = {

@@ -6,6 +6,8 @@ squares but the middle four, as in :mod:`course_utils.tasks.othello`.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -262,6 +264,8 @@ def cells(
     Raises:
         CourseError: not one value for each square.
     """
+    if not values:
+        raise CourseError("Give at least one set of values.")
     for name, table in values.items():
         positions.check_squares(table, size, f"The values of {name!r} are")
     every = torch.cat([table.detach().double().cpu() for table in values.values()])
@@ -276,29 +280,37 @@ def cells(
     alt = f"Heat maps over the squares of an Othello board: {', '.join(values)}. {title}."
     side = min(300, 640 // columns)
     fig = draw.panels(title, alt, names + [""] * (rows * columns - len(names)), size, side=side, rows=rows)
-    digits = 0 if percent or high >= 99.5 else 1 if high >= 9.95 else 2
-    square_names = draw.in_rows([othello.square_name(square, size) for square in range(size * size)], size)
+    digits = 0 if percent else max(0, 1 - math.floor(math.log10(high))) if high > 0 else 1
+    square_names = [othello.square_name(square, size) for square in range(size * size)]
     for i, table in enumerate(values.values()):
         listed = [float(f"{value:.4g}") for value in table.tolist()]
         texts = [_written(value, percent, digits) for value in listed]
+        shown = texts if columns < 3 else [re.sub(r"^(−?)0\.", r"\1.", text) for text in texts]
+        fits = max(map(len, shown)) <= (7 if columns == 1 else 5 if columns == 2 else 4)
         heat = go.Heatmap(
             z=draw.in_rows([value if value == value else None for value in listed], size), coloraxis="coloraxis",
-            text=draw.in_rows(texts, size), texttemplate="%{text}", xgap=1, ygap=1, hoverongaps=False,
+            text=draw.in_rows(shown, size), texttemplate="%{text}" if fits else None, xgap=1, ygap=1, hoverongaps=False,
             textfont={"size": 12 if columns == 1 else 11 if columns == 2 else 10 if columns == 3 else 9},
-            customdata=square_names, hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>",
+            customdata=draw.in_rows(list(zip(square_names, texts, strict=True)), size),
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}" + "%" * percent + "<extra></extra>",
         )  # fmt: skip
         fig.add_trace(heat, i // columns + 1, i % columns + 1)
     for i in range(len(values), rows * columns):
         hidden = {"visible": False, "row": i // columns + 1, "col": i % columns + 1}
         fig.update_xaxes(**hidden)
         fig.update_yaxes(**hidden)
+    if columns == 1:  # the scale stands beside the board, not at the far end of the page
+        fig.update_xaxes(domain=[0.0, 0.45])
     ticks = torch.linspace(low, high, 3).tolist()
     fig.update_layout(
         coloraxis={
             "cmin": low, "cmax": high if high > low else low + 1,
             "colorscale": style.DIVERGING if diverging else style.SEQUENTIAL,
-            "colorbar": {"thickness": 12, "outlinewidth": 0, "tickfont": {"color": style.TEXT, "size": 11}, "tickvals": ticks,
-                         "ticktext": [f"{100 * tick:.0f}%" if percent else number(tick) for tick in ticks]},
+            "colorbar": {
+                "x": 0.47 if columns == 1 else 1.02, "thickness": 12, "outlinewidth": 0,
+                "tickfont": {"color": style.TEXT, "size": 11}, "tickvals": ticks,
+                "ticktext": [f"{100 * tick:.0f}%" if percent else number(tick).replace("-", "−") for tick in ticks],
+            },
         }
     )  # fmt: skip
     return fig

@@ -198,7 +198,8 @@ def panels(
     fig = make_subplots(rows, columns, horizontal_spacing=spacing if columns > 1 else 0.0, vertical_spacing=gap)
     fig.update_layout(layout)
     fig.update_layout(
-        height=height, margin={"l": 24, "r": 12, "t": head, "b": bottom + 14}, title_y=1 - (14 + 11 * (len(lines) - 1)) / height, dragmode=False,
+        height=height, margin={"l": 24, "r": 12, "t": head, "b": bottom + 14}, dragmode=False,
+        title_y=1 - (14 + 11 * (len(lines) - 1)) / height,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.LINE, "activecolor": style.TEXT},
         hoverlabel={"bgcolor": "#22272B", "bordercolor": "#8A8F94", "font": {"color": "#FFFFFF", "size": 12}},
     )  # fmt: skip

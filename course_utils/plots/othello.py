@@ -151,12 +151,9 @@ def game(
     if not plies:
         raise CourseError("This game has no moves: all are −1.")
     played = moves[:plies].tolist()
-    left = [positions.played(absolutes[t], size, played[t], legal[t], move_probabilities[t]) for t in range(plies)]
-    looks = (
-        [left]
-        if beliefs is None
-        else [left, [positions.believed(absolutes[t], beliefs[t], size) for t in range(plies)]]
-    )
+    looks = [[_expected(absolutes[t], size, played[t], legal[t], move_probabilities[t]) for t in range(plies)]]
+    if beliefs is not None:
+        looks.append([positions.believed(absolutes[t], beliefs[t], size) for t in range(plies)])
     first = min(max(start, 1), plies) - 1
 
     shapes = [
@@ -326,3 +323,13 @@ def _written(value: float, percent: bool, digits: int) -> str:
 def _place(fig: go.Figure, look: Look, size: int, panel: int, *, text: int) -> None:
     fig.add_trace(draw.shading(look, size), 1, panel + 1)
     fig.update_layout(shapes=[*fig.layout.shapes, *draw.shapes(look, size, panel, text=text)])
+
+
+def _expected(absolute: Tensor, size: int, last: int, legal: Tensor, probabilities: Tensor) -> draw.Look:
+    """A board with what the model expects on it; without, when the game is over."""
+    look = positions.played(absolute, size, last, legal, probabilities)
+    if bool(legal.any()):
+        return look
+    return positions.played(absolute, size, last, None, None)._replace(
+        marks={"legal": [], "illegal": [], "last": [last]}
+    )

@@ -18,8 +18,7 @@ from course_utils.tasks import othello
 
 COLOURS = ("empty", "black", "white")
 DISCS = (draw.NOTHING, draw.BLACK_DISC, draw.WHITE_DISC)
-WRITTEN = 0.005  # probabilities from here on are written on the board, …
-PROBABLE = 0.01  # and from here on an illegal move is marked
+WRITTEN = 0.01  # probabilities from here on are written on the board, with a cross if the move is illegal
 SURE = 0.9  # a probe's confidence is written where it is below this
 
 LAST = f'<span style="color:{style.RED}">●</span> last move'
@@ -48,7 +47,7 @@ def played(
         check_moves(legal, size, "legal moves")
         choices = squares(legal, size)
         marks["choice" if probabilities is None else "legal"] = choices
-        marks["illegal"] = [square for square, p in enumerate(chance) if p >= PROBABLE and square not in choices]
+        marks["illegal"] = [square for square, p in enumerate(chance) if p >= WRITTEN and square not in choices]
     if last is not None:
         check_square(last, size, "The last move")
         marks["last"] = [last]

@@ -151,6 +151,12 @@ def test_captions_name_mover_and_next():
     assert "The game is over" in caption(last)
 
 
+def test_nothing_is_expected_when_the_game_is_over(played):
+    legal = torch.zeros_like(played["legal"])
+    fig = plots.game(**(played | {"legal": legal}), title=TITLE)
+    assert "no move is legal" in said(fig) and "model" not in str(fig.data[0].text)
+
+
 def test_a_game_without_a_probe_has_one_board(played):
     fig = plots.game(**(played | {"beliefs": None}), title=TITLE, start=99)
     assert len(fig.data) == 1 and fig.layout.sliders[0].active == len(fig.layout.sliders[0].steps) - 1

@@ -13,6 +13,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_utils.interventions import stream_name
+from course_utils.models import Transformer
+from course_utils.probes import Examples, fit_linear
+from course_utils.tasks import othello
+
 STATES = 3
 
 
@@ -104,3 +109,33 @@ def colour_network() -> TinyNetwork:
     """
     w_in = torch.tensor([[1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]])
     return TinyNetwork(w_in, torch.zeros(4), torch.tensor([0.5, 0.5, -0.5, -0.5]), torch.tensor(0.0))
+
+
+def colours_read(
+    model: Transformer, layer: int, games: othello.Games, fit_to: othello.Games, choose_by: othello.Games
+) -> Float[Tensor, "game ply square 3"]:
+    """How probable a linear probe of one layer holds it, after each move, that a square is empty, black or white.
+
+    Args:
+        model: what has read the games.
+        layer: the stream after it is probed.
+        games: what to read.
+        fit_to, choose_by: other games, to fit the probe to and to choose its penalty by.
+    """
+
+    def stream(drawn: othello.Games) -> Float[Tensor, "game ply d_model"]:
+        parts = drawn.tokens()[:, : model.cfg.n_ctx].split(100)
+        return torch.cat(
+            [model.run_with_cache(part, names=stream_name(layer))[1][stream_name(layer)] for part in parts]
+        )
+
+    def examples(drawn: othello.Games) -> Examples:
+        open_ = drawn.legal[:, : model.cfg.n_ctx] != 0
+        return Examples(stream(drawn)[open_][None], drawn.relative()[:, : model.cfg.n_ctx][open_])
+
+    probes = fit_linear(examples(fit_to), examples(choose_by), penalties=(1e-3,), steps=10)
+    read = stream(games)
+    belief = probes.logits(read.flatten(0, 1)[None])[0].softmax(-1).unflatten(0, read.shape[:2])
+    # The probe is fitted in the frame of the side that moves next; its discs are black where that is black's.
+    black_next = games.black_next[:, : model.cfg.n_ctx, None, None]
+    return torch.where(black_next, belief, belief[..., [0, 2, 1]])

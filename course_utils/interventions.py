@@ -10,7 +10,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.models import Transformer
+from course_utils.models.hooks import HookFunction
 from course_utils.tasks import othello
+
+BATCH = 128  # cases run together
 
 Edit = Callable[[int, Float[Tensor, "n d_model"], Int[Tensor, "n"]], Float[Tensor, "n d_model"]]
 """Given a layer, the residual stream after it and which cases these are: what to put there."""
@@ -44,21 +47,21 @@ def logits_at(
     What comes after the place is not read. Nothing before it changes: earlier places cannot see this one.
     """
     logits = torch.empty(len(tokens), model.cfg.n_out)
-    for at in place.unique().tolist():
-        cases = (place == at).nonzero()[:, 0]
+    for cases in place.argsort().split(BATCH):  # of similar lengths
+        rows, at = torch.arange(len(cases)), place[cases]
 
-        def hook(layer: int, cases: Int[Tensor, "n"] = cases) -> Callable[[Tensor, object], Tensor]:
+        def hook(layer: int, cases: Int[Tensor, "n"] = cases, rows: Tensor = rows, at: Tensor = at) -> HookFunction:
             def replace(resid: Float[Tensor, "n pos d_model"], _: object) -> Tensor:
                 assert edit is not None
                 resid = resid.clone()
-                resid[:, -1] = edit(layer, resid[:, -1], cases)
+                resid[rows, at] = edit(layer, resid[rows, at], cases)
                 return resid
 
             return replace
 
         hooks = [(stream_name(layer), hook(layer)) for layer in layers] if edit is not None else []
         with torch.no_grad():
-            logits[cases] = model.run_with_hooks(tokens[cases, : at + 1], fwd_hooks=hooks)[:, -1]
+            logits[cases] = model.run_with_hooks(tokens[cases, : int(at.max()) + 1], fwd_hooks=hooks)[rows, at]
     return logits
 
 
@@ -116,17 +119,3 @@ def draw_cases(size: int, n: int, seed: int, plies: tuple[int, int]) -> Cases:
     cases = Cases(size, games.tokens()[:, :-1], ply, board, square, games.black_next[rows, ply])
     flipped = cases.legal(cases.edited(othello.MINE + othello.THEIRS - cases.present))
     return cases[(games.legal[rows, ply] != 0) & flipped.any(1)]
-
-
-def streams_at(
-    model: Transformer, tokens: Int[Tensor, "n pos"], place: Int[Tensor, "n"], layers: Sequence[int]
-) -> Float[Tensor, "layer n d_model"]:
-    """The residual stream after these layers at one place of each sequence."""
-    found = torch.empty(len(layers), len(tokens), model.cfg.d_model)
-    names = [stream_name(layer) for layer in layers]
-    for at in place.unique().tolist():
-        cases = (place == at).nonzero()[:, 0]
-        with torch.no_grad():
-            _, cache = model.run_with_cache(tokens[cases, : at + 1], names=names)
-        found[:, cases] = torch.stack([cache[name][:, -1] for name in names])
-    return found

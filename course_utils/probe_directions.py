@@ -22,7 +22,9 @@ def state_cosines(weight: Float[Tensor, "d_model state"]) -> Float[Tensor, "stat
 
 
 def neuron_reads(
-    W_in: Float[Tensor, "d_model neuron"], scale: Float[Tensor, "d_model"], weight: Float[Tensor, "d_model square state"]
+    W_in: Float[Tensor, "d_model neuron"],
+    scale: Float[Tensor, "d_model"],
+    weight: Float[Tensor, "d_model square state"],
 ) -> Float[Tensor, "neuron square state"]:
     """Cosines between neurons' input weights and the directions of a probe of the stream that they read.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 from jaxtyping import Float
@@ -11,14 +12,15 @@ from torch import Tensor
 from course_utils.plots import style
 
 Series = Sequence[float] | Float[Tensor, "n"]
+Places = Series | Sequence[str]
 COLOURS = {
     "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
     "G": style.RESTRICTED, "M": style.EXCLUDED, "G alone": style.RESTRICTED, "M alone": style.EXCLUDED,
 }  # fmt: skip
 
 
-def values_of(series: Series) -> list[float]:
-    """The numbers of a sequence or a tensor."""
+def values_of(series: Places) -> list[Any]:
+    """The numbers, or names, of a sequence or a tensor."""
     return series.tolist() if isinstance(series, Tensor) else list(series)
 
 
@@ -28,7 +30,7 @@ def colour_of(name: str, place: int) -> str:
 
 
 def curves(
-    x: Series,
+    x: Places,
     lines: Mapping[str, Series],
     title: str,
     x_title: str,
@@ -44,6 +46,8 @@ def curves(
             x=values_of(x), y=values_of(values), name=name, mode="lines+markers" if markers else "lines",
             line={"color": colour_of(name, i), "width": 2, "dash": "solid" if i < 6 else "dot"}, marker={"size": 5},
         )  # fmt: skip
+    if any(isinstance(name, str) for name in values_of(x)):
+        fig.update_xaxes(type="category")
     if logarithmic:
         fig.update_yaxes(**style.logarithmic())
     return fig

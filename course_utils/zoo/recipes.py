@@ -12,6 +12,7 @@ from course_utils.models import MLP, Transformer
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe
 from course_utils.zoo.entry import Entry, Metrics
+from course_utils.zoo.othello_recipes import OTHELLO_ENTRIES
 from course_utils.zoo.problems import ModularMLP, ModularTransformer
 from course_utils.zoo.sequence_recipes import SEQUENCE_ENTRIES
 
@@ -88,4 +89,5 @@ ENTRIES: dict[str, Entry] = {
         gates=grokked(1e-2, accuracy=0.999, frequencies=(0, 56)),
     ),
     **SEQUENCE_ENTRIES,
+    **OTHELLO_ENTRIES,
 }

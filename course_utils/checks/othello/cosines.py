@@ -210,7 +210,7 @@ MISTAKES = [
 def _weight(d_model: int, states: int, seed: int) -> Float[Tensor, "d_model state"]:
     """Directions of different lengths with much in common."""
     own = noise(d_model, states, seed=seed) * torch.linspace(0.5, 2, states)
-    return own + 1.5 * noise(d_model, 1, seed=seed + 1) + 0.4
+    return (own + 1.5 * noise(d_model, 1, seed=seed + 1) + 0.4).float()
 
 
 @check(
@@ -235,7 +235,7 @@ def test_state_cosines(answer: Any) -> None:
             why="The mean over states is taken away from each direction, then cosines are taken.",
         )
     weight = _weight(8, 3, seed=1)
-    more = noise(8, 1, seed=2) * 20
+    more = noise(8, 1, seed=2).float() * 20
     found, moved = call(answer, weight), call(answer, weight + more)
     expect_close(found.diagonal(), torch.ones(3), what="the cosine of a direction with itself", why="It is 1.")
     expect_close(

@@ -12,10 +12,10 @@ def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Ten
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
-def boards(*shape: int, seed: int = 0, dtype: torch.dtype = torch.int64) -> Int[Tensor, "*shape"]:
+def boards(*shape: int, seed: int = 0) -> Int[Tensor, "*shape"]:
     """States 0, 1 and 2, each square with chances of its own: the last axis is the square's."""
     chance = 1.5 * noise(*shape[1:], 3, seed=seed) + noise(*shape, 3, seed=seed + 1)
-    return chance.argmax(-1).to(dtype)
+    return chance.argmax(-1)
 
 
 def plies(n: int, count: int, seed: int = 0) -> Int[Tensor, "n"]:

@@ -130,6 +130,17 @@ def _first_row_as_bias(activations: Tensor, states: Tensor) -> Pair:
     return found[1:], found[0]
 
 
+def _last_row_as_bias(activations: Tensor, states: Tensor) -> Pair:
+    weight, bias = _right(activations, states)
+    found = torch.cat([bias[None], weight])
+    return found[:-1], found[-1]
+
+
+def _mixed_up(activations: Tensor, states: Tensor) -> Pair:
+    weight, bias = _right(activations, states)
+    return weight.mT.flatten(1).unflatten(1, bias.shape), bias.T.flatten().unflatten(0, bias.shape)
+
+
 MISTAKES = [
     Mistake(
         "no bias",
@@ -191,11 +202,6 @@ MISTAKES = [
         "Your states are shifted by one: entry k is to be about state k, beginning with 0, the empty square.",
     ),
     Mistake(
-        "bytes",
-        lambda activations, states: _solved(activations, F.one_hot(states, 3).double()),
-        "Boards may come as bytes (`uint8`), and `one_hot` takes 64-bit whole numbers only. Convert the states first.",
-    ),
-    Mistake(
         "one number for each square",
         lambda activations, states: _solved(activations, states.double()),
         "You fit the state as a number. It is a name: fit a 1 or 0 for each of the three states.",
@@ -231,6 +237,17 @@ MISTAKES = [
         "You take the bias from the first row of the solution, and your column of ones stands last: the bias is in the last row.",
     ),
     Mistake(
+        "last row as bias",
+        _last_row_as_bias,
+        "You take the bias from the last row of the solution, but your column of ones stands first: the bias is the first row.",
+    ),
+    Mistake(
+        "squares and states mixed up",
+        _mixed_up,
+        "You flatten states before squares and unflatten them the other way round, so that entries end up with other squares and "
+        "states. Use the same order both times.",
+    ),
+    Mistake(
         "half of the examples",
         lambda activations, states: _right(activations[: len(states) // 2], states[: len(states) // 2]),
         "You fit the first half of the examples. Use all that are given.",
@@ -238,31 +255,26 @@ MISTAKES = [
 ]
 
 
-def _question(
-    n: int, d_model: int, squares: int, seed: int, dtype: torch.dtype = torch.float64, away: float = 0.6
-) -> tuple[Tensor, Tensor]:
+def _question(n: int, d_model: int, squares: int, seed: int, away: float = 0.6) -> tuple[Tensor, Tensor]:
     """Boards that depend on all directions alike, while activations differ much in some and little in others."""
     z, readers = noise(n, d_model, seed=seed), noise(d_model, squares, 3, seed=seed + 1)
     states = (torch.einsum("n d, d s k -> n s k", z, readers) + 0.5 * noise(squares, 3, seed=seed + 2)).argmax(-1)
     turned = torch.linalg.qr(noise(d_model, d_model, seed=seed + 3)).Q
     activations = (z * torch.linspace(1, 0.2, d_model).double()) @ turned + away * noise(d_model, seed=seed + 4)
-    return activations.to(dtype), states
+    return activations.float(), states
 
 
 def _questions() -> list[tuple[str, Tensor, Tensor]]:
-    plain, far, single = (
-        _question(60, 7, 4, 10),
-        _question(90, 6, 5, 20, away=2.0),
-        _question(150, 11, 9, 30, torch.float32),
-    )
-    steady, never = _question(70, 8, 2, 40), _question(50, 5, 6, 50, torch.float32)
-    steady[0][:, 3] = 0.75 + 0.02 * noise(70, seed=45)
+    plain, far, many = _question(60, 7, 4, 10), _question(90, 6, 5, 20, away=2.0), _question(150, 11, 9, 30)
+    steady, never, early = _question(70, 8, 2, 40), _question(50, 5, 6, 50), _question(40, 4, 5, 60)
+    steady[0][:, 3] = 0.75 + 0.02 * noise(70, seed=45).float()
     never[1][:, 0] = never[1][:, 0].clamp(max=1)
     return [
         ("random boards", *plain),
         ("activations far from 0", noncontiguous(far[0]), noncontiguous(far[1])),
-        ("activations in single precision", single[0], single[1].to(torch.uint8)),
+        ("many examples", *many),
         ("boards on which one square never has state 2", *never),
+        ("boards on which no square has state 2", early[0], early[1].clamp(max=1)),
         ("activations with a dimension that hardly changes", *steady),
     ]
 

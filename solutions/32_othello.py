@@ -15,15 +15,14 @@
 #
 # *Does a network that has only ever seen names of squares know that there is a board?*
 #
-# Othello is played with discs that are black on one side and white on the other. A move must enclose a line of the other side's discs between the new disc and
-# one that is there already, and all discs so enclosed are turned over. So one move can change many squares, and what is legal next depends on all of them. Who cannot move passes.
+# Othello is played with discs that are black on one side and white on the other. A move must enclose a straight line of the other side's discs between the new disc and
+# another disc of the mover's own, and all discs so enclosed are turned over. So one move can change many squares, and what is legal next depends on all of them. Who cannot move passes.
 #
-# A network has read games as lists of squares: *b3 d2 e3 …* It was not told of a board, of discs, of two players or of passes, which leave no trace in the list. It was asked for one thing: which squares may come next?
-# On the left below is a game, with the moves that the network thinks possible. On the right is what we read off its activations, by one linear map and a little knowledge that you will acquire. Move the slider. (The cells before the figure are
+# A network has read games as lists of squares: *b3 d2 e3 …* It was not told of a board, of discs, of two players or of passes, which have no token. It was asked for one thing: which squares may come next?
+# On the left below is a game, with the moves that the network thinks possible. On the right is what we read off its activations, by one linear map, and one fact about the position that we add and you will find. Move the slider. (The cells before the figure are
 # preparations; there is no need to read them now.)
 
 # %%
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -77,10 +76,10 @@ figures.game(
 # %% [markdown]
 # It looks as if there were a board in there. But looks are cheap. A linear map with 128 inputs and thousands of examples can find a lot that a network never uses, and it can find it in
 # networks that know nothing. The question was asked by [Li et al. 2022](https://arxiv.org/abs/2210.13382), whose probes had to be nonlinear; and it was
-# [Nanda et al. 2023](https://arxiv.org/abs/2309.00941) who saw why, in a single idea that changes the answer from "barely" to "nearly all of it".
+# [Nanda et al. 2023](https://arxiv.org/abs/2309.00941) who saw why, in a single idea that takes what a *linear* map reads from three quarters of the squares to nearly all.
 #
 # By the end of this chapter you will have **found that idea, read the board with it, and changed one disc of the board in the network's mind, so that it answers by the rules for another board than the one its moves
-# have led to.** You will have held every step against a control that could have refuted it; and you will know one kind of position in which the idea fails.
+# have led to.** You will have held each main claim against a control that could have refuted it; and you will know one kind of position in which the idea fails.
 #
 # ## What you will be able to do
 #
@@ -107,7 +106,7 @@ for name in ("othello", "othello-sampled"):
 # ---
 # ## 1 · Only legal moves
 #
-# **Why we look here.** Before you ask what a network knows, ask what it does. If its moves were not legal, there would be nothing to explain. And there is a cheap way to be legal often: never name a square twice.
+# **Why we look here.** Before you ask what a network knows, ask what it does. If its moves were not legal, there would be nothing to explain. And some knowledge is cheap: never name a square twice. See how far that gets you before you credit a network with more.
 #
 # (A *ply* is one move of one side. Ply 0 is the first; "at ply t" means in the position after the moves 0 to t.)
 
@@ -193,7 +192,7 @@ for name, (illegal, mass, top_n) in scores.items():
     print(f"{name:<38} illegal first choice {illegal:6.2%}   mass on legal moves {mass:6.1%}   top-N {top_n:6.1%}")
 
 # %% [markdown]
-# Whoever knows only the empty squares is wrong more often than right, and whoever knows each square's chances besides is still wrong in a third of the positions. The network is wrong in fewer than one of a hundred. Has it seen these positions before? It was trained
+# Whoever knows only the empty squares is wrong more often than right, and whoever knows each square's chances besides is still wrong in a third of the positions. The six-layer network is wrong in fewer than one of a hundred. Has it seen these positions before? It was trained
 # on 1.2 million games by such players. Look how many of the test boards occur in 150 000 *other* games:
 
 # %%
@@ -204,7 +203,7 @@ for moves in (8, 10, 12, 14, 16):
     print(f"after {moves:2} moves {sum(board in known for board in tested) / len(tested):6.1%} of the test boards are among them")
 
 # %% [markdown]
-# Openings repeat themselves; boards after a dozen moves hardly do, and eight times as many games do not change that much. So it has not learnt the boards by heart. It computes from the list of moves something that serves it nearly as well as the
+# Openings repeat themselves. But eight times as many games contain at most about eight times as many of the test boards, a few in a hundred after 12 moves. So later in the game the network cannot know the boards by heart. It computes from the list of moves something that serves it nearly as well as the
 # board.
 #
 # That does not say *how*. Two accounts are possible. It might have a large collection of rules of thumb about lists of squares ("after c5, d6 is often possible, unless …"). Or it works out the board and applies the rule of the game to it.
@@ -216,7 +215,7 @@ for moves in (8, 10, 12, 14, 16):
 # ## 2 · Ask for black and white
 #
 # **Why we look here.** If the network has worked out the board, its activations must contain it. The simplest way in which a vector can contain a fact is along a direction: a
-# linear map gets it out. Such a map is called a *linear probe*. Neurons and heads read the stream by linear maps, so what a linear probe finds is there for the network's own parts, too.
+# linear map gets it out. Such a map is called a *linear probe*. Neurons and heads read the stream by linear maps, after a LayerNorm, so what a linear probe finds is there for the network's own parts, too.
 #
 # For each square the probe has to tell three states: empty, black, white. One way to fit it needs no descent at all: write a 1 for the true state and 0 for the
 # two others, and find the linear map with the least squared error. All squares share the activations, so that one solution serves them all.
@@ -306,7 +305,7 @@ for layer, accuracy in zip(LAYERS, colour_accuracy, strict=True):
     print(f"{'embedding' if layer < 0 else f'layer {layer}':<10} {accuracy:.1%} of the squares")
 
 # %% [markdown]
-# Three quarters. Is that much? There are three states, so a third would be guessing; but nobody guesses so badly. Before a move many squares are empty, and the network's own input says which were played.
+# Three quarters. Is that much? There are three states, so a third would be guessing; but nobody guesses so badly. In most positions many squares are empty, and the network's own input says which were played.
 # A number like this means nothing without what it has to beat.
 
 # %% [markdown]
@@ -329,7 +328,7 @@ for layer, accuracy in zip(LAYERS, colour_accuracy, strict=True):
 #
 # <details><summary>What you should see</summary>
 #
-# In the first row, the position after the first move, all but the middle four squares are 0, or all but five. In the last rows hardly any is.
+# In the first row, the position after the first move, all but the middle four squares are 0, and so for several rows. In the last rows hardly any is.
 #
 # </details>
 
@@ -361,7 +360,7 @@ layer_names = ["embedding", *map(str, LAYERS[1:])]
 lines.curves(
     layer_names,
     {"trained network": colour_accuracy, "untrained network": untrained_accuracy, "most frequent state at the ply": [majority_accuracy] * len(LAYERS)},
-    "Black or white: a linear probe beats its controls by some ten points", "after layer", "share of squares",
+    "Black or white: a linear probe beats an untrained network by some ten points", "after layer", "share of squares",
 ).show()  # fmt: skip
 discs = by_colour["test"] > 0
 validated = [share(read(held_out, fit(train, by_colour["train"])), by_colour["validation"]) for train, held_out in zip(stream["train"], stream["validation"], strict=True)]
@@ -374,8 +373,8 @@ print(f"after layer {LAYERS[best]}, chosen on validation games: {share(colour_fo
 print("of the discs: " + ", ".join(f"{name} {value:.1%}" for name, value in disc_right.items()))
 
 # %% [markdown]
-# The curve of the trained network is some ten points above its controls. But look at the last lines. It knows which squares are *empty* (that is easy: they are
-# those that were not named), and of the discs it gets less than three in five, where a network that has learnt nothing gets more than two in five. What is hard about Othello, whose disc is where after so many turns, it mostly does not get.
+# From layer 0 on, the trained network is some ten points above the untrained one, and some fifteen above the most frequent state. But look at the last lines. It knows which squares are *empty* (that is easy: they are
+# those that were not named), and of the discs it gets less than three in five, where a network that has learnt nothing gets more than two in five. What is hard about Othello, whose disc is where after so many flips, it mostly does not get.
 #
 # > **So now we know:** asked for black and white, a linear probe finds more in the trained network than in its controls, but it does not find a board.
 
@@ -400,10 +399,10 @@ for name, of in {"trained": stream, "untrained": untrained_stream}.items():
 # It works! Some fifteen points more. And the untrained network stays behind, so it is not that such a probe can find anything anywhere.
 #
 # **Why should this worry you?** Because a hidden layer can *compute*. If the probe finds black and white, then either the network keeps black and white, in a form that no direction
-# shows; or it keeps something else, and the probe works out the colours from it. That the *information* is there was clear from the moves: a network that had kept nothing but their list would contain it, too (though no probe of
-# this size might get it out).
+# shows; or it keeps something else, and the probe works out the colours from it. That the *information* is there was clear from the moves: a network that had kept nothing but their list would contain it, too (though a probe of
+# this size might not get it out).
 #
-# Here is an experiment that tells the two accounts apart. **Take only the positions in which black moves next**, and fit a *linear* probe of black and white to these. If the colours were kept along some crooked curve, it would have little
+# Here is an experiment that helps to tell the two accounts apart. **Take only the positions in which black moves next**, and fit a *linear* probe of black and white to these. If the colours were kept along some crooked curve, it would have little
 # reason to do better than before. Then apply it to the positions in which white moves next.
 #
 # *Your prediction, for both:*
@@ -423,7 +422,7 @@ for name, positions in {"black moves next": rows["test"], "white moves next": ~r
     )
 
 # %% [markdown]
-# With black to move the linear probe is about as good as the MLP. With white to move it gets so few of the discs that it is *far below guessing*: it gives nearly every disc to the wrong side, and with the colours exchanged nearly as many are right as before. There is
+# With black to move the linear probe is at least as good as the MLP. With white to move it gets so few of the discs that it is *far below guessing*: it gives most of them to the wrong side, and with the colours exchanged nearly as many are right as before. There is
 # no plainer way for a probe to say: you have given my states the wrong names.
 #
 # What names would be right in both cases?
@@ -482,7 +481,7 @@ def colour_network() -> tuple[Float[Tensor, "2 hidden"], Float[Tensor, "hidden"]
 checks.othello.test_colour_network(colour_network)
 
 # %% [markdown]
-# A few neurons do it. So a probe with 256 of them can find black and white in a network that keeps neither, and its success is no evidence that it does. Now ask for what it keeps.
+# Two neurons can do it for one square, 72 for all 36. So a probe with 256, if it also finds whose turn it is, can make black and white in a network that keeps only mine and theirs. Its success alone does not show that the network keeps colours. Now ask for what it keeps.
 
 # %% [markdown]
 # ### Exercise 32.5 · As the side to move sees it
@@ -535,7 +534,10 @@ w_in, b_in, w_out, b_out = (torch.as_tensor(part).float() for part in colour_net
 mine = torch.where(as_seen["test"] == 1, 1.0, -1.0)[discs]
 turn = torch.where(black_next["test"], 1.0, -1.0)[:, None].expand(-1, 36)[discs]
 computed = (torch.stack([mine, turn], 1) @ w_in + b_in).relu() @ w_out + b_out
-print(f"your hidden layer turns mine and theirs into the right colour for {((computed > 0) == (by_colour['test'][discs] == 1)).double().mean():.1%} of the discs")
+side = black_next["train"].long()[:, None], black_next["test"].long()[:, None]
+side_found = read(stream["test"][where], fit(stream["train"][where], side[0]))
+print(f"a linear probe of whose turn it is: {share(side_found, side[1]):.1%}")
+print(f"given both facts, your hidden layer turns mine and theirs into the right colour for {((computed > 0) == (by_colour['test'][discs] == 1)).double().mean():.1%} of the discs")
 
 # %% [markdown]
 # Now one more control. A probe is fitted with 128 weights for each state and square. To see how much of its success is fitting, give it labels that mean nothing: each position gets the board of *another* game at
@@ -558,9 +560,9 @@ for name, accuracy, control in zip(layer_names, seen_accuracy, shuffled_accuracy
     print(f"after {name:<10} mine or theirs {accuracy:.1%} of the squares, shuffled boards {control:.1%}")
 
 # %% [markdown]
-# With boards of other games the probe falls to what the ply alone says. So what is above that level is this game's own. Most of the board is there after layer 0, nearly all of it after layer 1; it is best in the middle, and a little of it fades at the end.
+# With boards of other games the probe falls to what the ply alone says. So what is above that level is this game's own. Most of what can be read is there after layer 0, nearly all of *that* after layer 1. It is best in the middle; towards the end the probe loses five points or more.
 #
-# **One thing is left to try.** "The side that moves next" and "the side whose turn it would be if nobody ever passed" are the same in nearly all positions. Which of them does the network mean by *mine*? Only games in which an odd number of passes has happened can tell. Fit a probe to each frame,
+# **One thing is left to try.** "The side that moves next" and "the side whose turn it would be if nobody ever passed" are the same in nearly all positions. Which of them does the network mean by *mine*? Only positions after an odd number of passes can tell. Fit a probe to each frame,
 # and test it on these *out of turn* positions and on the others.
 #
 # *Your prediction:*
@@ -584,12 +586,12 @@ late_illegal = {
 print(f"{out_of_turn.double().mean():.1%} of the positions are out of turn; illegal first choices after ply 20: " + ", ".join(f"{name} {value:.1%}" for name, value in late_illegal.items()))
 
 # %% [markdown]
-# Out of turn, the probe for the side that moves next misses more discs than it gets. That for the turns does better, though nowhere near as well as elsewhere. So, taken strictly, *mine* means "of the side whose turn it would be": a matter of odd and even places in the list, which is easy to compute. To notice a pass, the network would have to
-# know that a side has no move, and only its board can tell. Yet most of its first choices are legal in these positions, too, though it is wrong several times as often. How it manages there, with a board that no probe here reads well, is open.
+# Out of turn, the probe for the side that moves next misses more discs than it gets. That for the turns does better. So there *mine* is nearer to "of the side whose turn it would be": a matter of odd and even places in the list, which is easy to compute, whereas to notice a pass the network would have to
+# know from its board that a side has no move. But it gets far fewer discs than elsewhere, too. (Part of that may be that these positions come late.) And most of the network's first choices are legal in these positions, though it is wrong several times as often. How it manages there, with a board that no probe here reads well, is open.
 #
-# In all that follows we keep to the side that moves next, as the rules and the papers have it, and remember one position in forty.
+# In all that follows we keep to the side that moves next, as the rules have it, and remember that 3 % of the positions are out of turn.
 #
-# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for; it is that of *mine* and *theirs*, with the turns counted and passes missed. A probe answers the question you put, not the one you meant.
+# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for; it is that of *mine* and *theirs*, and after an odd number of passes no probe here reads it well. A probe answers the question you put, not the one you meant.
 
 # %% [markdown]
 # ---
@@ -662,6 +664,8 @@ lines.curves(
     },
     "Sure of the board in the beginning, less and less towards the end", "moves made", "share right",
 ).show()  # fmt: skip
+for moves in (10, 20, 28, 30, 31):
+    print(f"after {moves} moves: {on_discs[moves - 1]:.1%} of the discs, by the most frequent state {accuracy_by_ply(chances, as_seen['test'], ply['test'])[1][moves - 1]:.1%}")
 occupied_accuracy = {
     "mine or theirs": share(seen_found[best_seen], as_seen["test"], discs),
     "untrained network": share(untrained_seen[best_seen], as_seen["test"], discs),
@@ -671,11 +675,11 @@ print(f"chosen on validation games: the stream after layer {LAYERS[best_seen]}; 
 print("discs only: " + ", ".join(f"{name} {value:.1%}" for name, value in occupied_accuracy.items()))
 
 # %% [markdown]
-# **What does it mean?** In the first ten moves it is right about nearly every disc. After that it loses one after the other, and in the last position it is no better than somebody who has not looked. Is the network unsure, or the probe?
+# **What does it mean?** In the first ten moves it is right about nearly every disc. After that it loses more and more, and in the last position it is no better than somebody who has not looked. Is the network unsure, or the probe?
 #
 # <details><summary>An answer</summary>
 #
-# Perhaps some of each; the open ends say how to find out. Late positions have gone through more turns, each of which could go wrong in the network, and more of them are out of turn. But near the end it also *needs* less of the board: with three empty squares left, most discs have no say in what is legal, and in the last
+# Perhaps some of each; the open ends say how to find out. Late positions have gone through more flips, each of which could go wrong in the network. But near the end it may also *need* less of the board: with three empty squares left, many discs may have no say in what is legal, and in the last
 # position one square is free and nothing else has to be known. A probe that fails does not show that the network does not know; it shows that this probe does not find it in this place.
 #
 # </details>
@@ -688,6 +692,9 @@ logistic_right = probes.right(fitted, Examples(stream["test"], as_seen["test"]))
 logistic = [(right.double().mean().item(), right[discs].double().mean().item()) for right in logistic_right]
 for name, (accuracy, occupied), least in zip(layer_names, logistic, seen_accuracy, strict=True):
     print(f"after {name:<10} logistic {accuracy:.1%} of the squares, {occupied:.1%} of the discs; least squares {least:.1%} of the squares")
+
+# %% [markdown]
+# A little more: about a point at most, with two thirds of the positions to fit to. So we go on with least squares. For a picture we want probabilities, and take the logistic one.
 
 # %%
 one = int((ply["test"] == 22).nonzero()[4])
@@ -720,7 +727,7 @@ print(f"mine or theirs, discs only, after layer 2: {sampled_discs:.1%}")
 # ## 5 · Does it use the board?
 #
 # **Why we look here.** A probe shows that something can be read. It does not show that the network reads it. (A thermometer in a room does not heat it.) So change what the probe reads, and
-# look whether the moves follow. If we make one disc *theirs* that was *mine*, a network that uses this board must now allow other moves: those that are legal on the changed board.
+# look whether the moves follow. If we make one disc *theirs* that was *mine*, a network that uses this board must now answer by the rules for the changed board and, where the flip changes what is legal, name other moves.
 #
 # The change should be as small as possible: along the probe's direction and no other. A probe's *score* for "theirs rather than mine" is a linear function
 # of the stream, resid · direction + bias, and we choose what it should be. (Nanda et al. add a multiple of the direction; to set the score is our rule.)
@@ -845,17 +852,17 @@ turned = 3 - tried.present
 choices = {
     (layers, target): error_after(model, tried, turned, push(seen_probes, tried, turned, target), layers)
     for layers in ((1, 2), (1, 2, 3), (1, 2, 3, 4), (0, 1, 2, 3, 4))
-    for target in (1.0, 1.5, 2.0)
+    for target in (1.5, 2.0, 2.5)
 }
 at_layers, strength = min(choices, key=lambda choice: choices[choice])
 print(f"chosen on {len(tried)} validation positions: after layers {at_layers}, to a score of {strength}")
 
 # %% [markdown]
-# The same on a thousand new positions, with everything that might have done as well, each with the strength that did best for it on the validation positions:
+# The same on nearly a thousand new positions (after 4 to 29 moves; where the flip would leave no legal move, the position is left out). Beside it stands all that might have done as well, after the same layers. The table, the colours and the means each get the strength that does best for them on the validation positions:
 #
 # * **nothing**: the unchanged network, judged by the changed board. An intervention must get well below this.
-# * **a random direction**: a push of exactly the same length, in a random direction, after the same layers.
-# * **another disc**: a push of the same length along the direction that the probe has for some other disc of the board.
+# * **a random direction**: after each layer a push of the same length, in a random direction.
+# * **another disc**: a push of the same length after each layer, along the direction that the probe has for some other disc of the board.
 # * **a table**: no board at all. On other positions, measure what the push for this square does to the logits *on average*, and add that to the logits, whatever else is on the board. (A push might merely favour the squares nearby.)
 # * **black or white**: the direction that the probe of colours has found for the same disc.
 # * **means**: the difference of the mean streams of "theirs" and of "mine", a popular direction that needs no probe.
@@ -889,29 +896,41 @@ def in_colours(cases: interventions.Cases) -> interventions.Cases:
     return replace(cases, board=torch.where(cases.black_next[:, None], cases.board, exchanged))
 
 
-def as_long_as(edit: interventions.Edit, instead: Callable[[int, Tensor, Tensor], Tensor]) -> interventions.Edit:
-    """As long a push as another, in another direction."""
+def lengths_of(network: Transformer, cases: interventions.Cases, edit: interventions.Edit, layers: tuple[int, ...]) -> dict[int, Tensor]:
+    """How far an edit moves each case's stream after each layer."""
+    lengths = {layer: torch.zeros(len(cases), 1) for layer in layers}
 
-    def other(layer: int, resid: Float[Tensor, "n d_model"], which: Int[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
-        length = (edit(layer, resid, which) - resid).norm(dim=1, keepdim=True)
-        return resid + length * F.normalize(instead(layer, resid, which), dim=1)
+    def measured(layer: int, resid: Float[Tensor, "n d_model"], which: Int[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
+        moved = edit(layer, resid, which)
+        lengths[layer][which] = (moved - resid).norm(dim=1, keepdim=True)
+        return moved
 
-    return other
+    interventions.logits_at(network, cases.tokens, cases.ply, measured, layers)
+    return lengths
 
 
-def random_push(edit: interventions.Edit, seed: int = 0) -> interventions.Edit:
-    """In a random direction."""
+def random_push(lengths: dict[int, Tensor], seed: int = 0) -> interventions.Edit:
+    """Pushes of these lengths in random directions."""
     generator = torch.Generator().manual_seed(seed)
-    return as_long_as(edit, lambda layer, resid, which: torch.randn(resid.shape, generator=generator))
+
+    def edit(layer: int, resid: Float[Tensor, "n d_model"], which: Int[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
+        return resid + lengths[layer][which] * F.normalize(torch.randn(resid.shape, generator=generator), dim=1)
+
+    return edit
 
 
-def push_another(edit: interventions.Edit, cases: interventions.Cases, seed: int = 0) -> interventions.Edit:
-    """Along the direction of some other disc."""
+def push_another(lengths: dict[int, Tensor], cases: interventions.Cases, seed: int = 0) -> interventions.Edit:
+    """Pushes of these lengths along the direction that turns over some other disc of the board."""
     chances = torch.rand(cases.board.shape, generator=torch.Generator().manual_seed(seed))
     square = (chances * (cases.board > 0)).scatter(1, cases.square[:, None], 0.0).argmax(1)
     elsewhere = replace(cases, square=square)
-    there = push(seen_probes, elsewhere, 3 - elsewhere.present, strength)
-    return as_long_as(edit, lambda layer, resid, which: there(layer, resid, which) - resid)
+
+    def edit(layer: int, resid: Float[Tensor, "n d_model"], which: Int[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
+        weight, _ = seen_probes[layer]
+        at, now = square[which], elsewhere.present[which]
+        return resid + lengths[layer][which] * F.normalize((weight[:, at, 3 - now] - weight[:, at, now]).T, dim=1)
+
+    return edit
 
 
 def average_effect(practice: interventions.Cases) -> Float[Tensor, "square state move"]:
@@ -932,10 +951,11 @@ def error_by_table(cases: interventions.Cases, scale: float) -> float:
 
 
 flip = push(seen_probes, cases, flipped, strength)
+pushed = lengths_of(model, cases, flip, at_layers)
 legal_then = cases.legal(cases.edited(flipped))
 logits_after = {
     name: interventions.logits_at(model, cases.tokens, cases.ply, edit, at_layers)
-    for name, edit in {"nothing": None, "a random direction": random_push(flip), "another disc": push_another(flip, cases), "mine or theirs": flip}.items()
+    for name, edit in {"nothing": None, "a random direction": random_push(pushed), "another disc": push_another(pushed, cases), "mine or theirs": flip}.items()
 }  # fmt: skip
 effect = average_effect(interventions.draw_cases(SIZE, 1500, seed=9, plies=(3, 28)))
 errors = {
@@ -956,15 +976,15 @@ shown_errors = errors | {"own board": own_error}
 lines.bars(list(shown_errors), {"error": list(shown_errors.values())}, "Pushed along the probe's direction, it plays by the changed board", "errors per position").show()
 for name, value in errors.items():
     print(f"{name:<20} {value:.2f} errors")
-print(f"own board, unchanged {own_error:.2f}")
+print(f"own board, unchanged {own_error:.2f}; {len(cases)} positions; lengths of the pushes, layer by layer: " + ", ".join(f"{length.mean():.0f}" for length in pushed.values()))
 
 # %% [markdown]
-# **What does it mean?** The push that changes what the probe reads takes the errors most of the way from those of the unchanged network to those that it makes on its own board. As long a push in a random direction makes things worse, and so does one
-# along the direction of another disc: these directions each carry their disc, for the network itself. And it is not that a push merely favours some squares: a table of its average effects does not come far, since what a disc changes depends on the others.
+# **What does it mean?** The push that changes what the probe reads takes the errors most of the way from those of the unchanged network to those that it makes on its own board. As long a push in a random direction does not, and one along the direction
+# of another disc does not do this disc's work: it matters which direction is pushed. Nor is it that a push merely favours some squares: a table of its average effects does not come far, since what a disc changes depends on the others.
 #
-# The *means* come half-way, with no probe at all. The direction between two means is not the one in which the classes are best told apart, unless the stream spreads evenly in all directions. *Black or white* does next to nothing at any strength.
+# The *means* come half-way or a little further, with no probe at all. *Black or white*, at the best of four strengths, leaves the error where it was.
 #
-# *Mirroring* is a trap. After the first layer the score is turned over; the stream carries this on to the next layer, where mirroring turns it over *again*, and only what the layer in between has written is really mirrored. A target that says what you want does not
+# *Mirroring* gets not quite half-way. Suppose that all layers shared one direction: the first mirror turns a score s into −s, the next layer adds its d, and the second mirror makes s − d of it: the original belief is back. A target that says what you want does not
 # depend on what has been done before.
 #
 # Here is one position. The rings are legal moves on the board that is drawn; the shade is the network's probability.
@@ -1001,7 +1021,7 @@ print(f"drawn: of {int(((error_of['after'] == 0) & (cases.ply > 8)).sum())} posi
 print(f"over all positions, {(error_of['after'] < error_of['before']).double().mean():.0%} get better by the push, {(error_of['after'] > error_of['before']).double().mean():.0%} worse")
 
 # %% [markdown]
-# The picture was chosen because it is clear. The numbers above are those of all thousand positions.
+# The picture was chosen because it is clear. The numbers are those of all positions, and they say that the push is not free: where the flip changes no legal move, errors rise a little.
 #
 # The same for the network that saw nothing but moves:
 
@@ -1016,7 +1036,7 @@ sampled_layers, sampled_strength = min(sampled_choices, key=lambda choice: sampl
 sampled_flip = push(sampled_probes, cases, flipped, sampled_strength)
 sampled_errors = {
     "nothing": error_after(sampled, cases, flipped, None, ()),
-    "a random direction": error_after(sampled, cases, flipped, random_push(sampled_flip), sampled_layers),
+    "a random direction": error_after(sampled, cases, flipped, random_push(lengths_of(sampled, cases, sampled_flip, sampled_layers)), sampled_layers),
     "mine or theirs": error_after(sampled, cases, flipped, sampled_flip, sampled_layers),
     "own board": error_after(sampled, cases, cases.present, None, ()),
 }
@@ -1024,7 +1044,7 @@ for name, value in sampled_errors.items():
     print(f"network of sampled moves: {name:<20} {value:.2f} errors")
 
 # %% [markdown]
-# There the push goes more than half of the way to the network's own level, which is a good deal higher: with less training, it makes more errors of all kinds.
+# There the push goes more than half of the way to the network's own level, which is a good deal higher. This network has fewer layers, sampled targets and a little less training; which of these matters we have not separated.
 #
 # > **So now we know:** the network does not only contain a board. It plays by it.
 
@@ -1034,7 +1054,7 @@ for name, value in sampled_errors.items():
 #
 # **Why we look here.** A network that had learnt by heart which moves go with which boards would fail on boards that it cannot have seen. So try some that *no* game leads to.
 #
-# After 8 moves we can try every game: there are 208 212 different boards, seen from the side to move. Turn over one disc of such a board, and look whether the result is among them. And *erase* a disc: after t moves there
+# Up to the eighth move we can try every game. Turn over one disc of a board that 8 moves have led to, and look whether any game of 8 moves leads to the result. And *erase* a disc: after t moves there
 # are always t + 4 discs, so that a board with one less has never been seen at that place of a list.
 
 # %%
@@ -1047,7 +1067,7 @@ def flipped_errors(some: interventions.Cases) -> dict[str, float]:
     wanted = 3 - some.present
     edit = push(seen_probes, some, wanted, strength)
     return {
-        "nothing": error_after(model, some, wanted, None, ()), "a random direction": error_after(model, some, wanted, random_push(edit), at_layers),
+        "nothing": error_after(model, some, wanted, None, ()), "a random direction": error_after(model, some, wanted, random_push(lengths_of(model, some, edit, at_layers)), at_layers),
         "mine or theirs": error_after(model, some, wanted, edit, at_layers), "own board": error_after(model, some, some.present, None, ()),
     }  # fmt: skip
 
@@ -1073,7 +1093,7 @@ erase_layers, erase_strength = min(erase_choices, key=lambda choice: erase_choic
 erase = push(seen_probes, to_erase, gone, erase_strength)
 erased = {
     "nothing": error_after(model, to_erase, gone, None, ()),
-    "random": error_after(model, to_erase, gone, random_push(erase), erase_layers),
+    "random": error_after(model, to_erase, gone, random_push(lengths_of(model, to_erase, erase, erase_layers)), erase_layers),
     "erase": error_after(model, to_erase, gone, erase, erase_layers),
     "own board": error_after(model, to_erase, to_erase.present, None, ()),
 }
@@ -1092,7 +1112,7 @@ for name, value in erased.items():
 # **Why we look here.** For each square there are three directions: empty, mine, theirs. How do they lie to each other, and are those of one layer still those of the next?
 #
 # Add one and the same vector to the directions of all three states: every logit of the square grows by the same amount, and neither the
-# probabilities nor the verdict change. So cosines between the directions mean nothing until what they have in common is taken away. (Our probes happen to have none: a penalty on the weights, like least squares, leaves no common part. Others do.)
+# probabilities nor the verdict change. So cosines between the directions mean nothing until what they have in common is taken away. (Our probes have no common part: neither least squares nor a penalty on the weights leaves one. Other fits may.)
 
 # %% [markdown]
 # ### Exercise 32.9 · Three directions
@@ -1114,7 +1134,7 @@ for name, value in erased.items():
 #
 # <details><summary>What you should see</summary>
 #
-# Ones on the diagonal, and never three large negative numbers beside it: three directions that add up to nothing cannot all point away from one another. If they are equally long and equally far apart, each pair has −½.
+# Ones on the diagonal. The three numbers beside it are never all below −½: three directions that add up to nothing lie in a plane, at best 120° apart, and then each pair has −½.
 #
 # </details>
 
@@ -1154,7 +1174,7 @@ far = torch.tensor([[max(abs(a // SIZE - b // SIZE), abs(a % SIZE - b % SIZE)) f
 print(f"between squares after layer {LAYERS[best_seen]}, mean |cosine|: neighbours {between[far == 1].mean():.2f}, others {between[far > 1].mean():.2f}; of random directions {(2 / (torch.pi * 128)) ** 0.5:.2f}")
 
 # %% [markdown]
-# **What does it mean?** In the untrained network *mine* and *theirs* are much alike, and both are opposed to *empty*: all that can be read there is whether the square was named. In the trained one the three are about equally far apart.
+# **What does it mean?** In the untrained network *mine* and *theirs* are much alike, and both are opposed to *empty*: what the probe reads there is mostly whether the square was named. In the trained one the three are about equally far apart.
 # *Mine* and *theirs* are no opposites, and cannot be while each of them also says "not empty".
 #
 # The directions of far squares are as good as independent: 36 questions "whose?" have room in 128 dimensions. Those of neighbours have a little in common. From layer 1 on the direction of one square turns slowly, so that a part that reads it can do so at more than one place.
@@ -1162,7 +1182,7 @@ print(f"between squares after layer {LAYERS[best_seen]}, mean |cosine|: neighbou
 # ---
 # ## Deeper · A neuron that knows a line
 #
-# **Why we look here.** A move on an empty square is legal if in some direction the next square is theirs, and the one after that mine (or theirs again, and so on). If the network uses its board to find legal moves, somewhere it has to look
+# **Why we look here.** A move on an empty square is legal if in some direction the next square is theirs, and behind one or more of theirs comes one of mine. If the network uses its board to find legal moves, somewhere it has to look
 # for such lines. An MLP neuron is a natural place: its input weights are one more direction in the stream, and we know what directions mean there.
 #
 # So ask each neuron how much it reads of each state on each square: the cosine between its input weights and the probe's direction. For a line detector three cosines must be large *at once*.
@@ -1244,7 +1264,7 @@ for layer in range(6):
     best_lines.append(board_lines[best_line])
     by_chance.append(line_scores(random_reads, board_lines).amax())
 chance = float(max(by_chance))
-triples = torch.stack([torch.randperm(36, generator=generator)[:3] for _ in board_lines])  # squares that are no line
+triples = torch.stack([torch.randperm(36, generator=generator)[:3] for _ in board_lines])  # random squares, seldom a line
 off_lines = sum(int((line_scores(reads, triples).amax(1) > chance).sum()) for reads in readings)
 candidates = [(layer, neuron) for layer in range(6) for neuron in (best_scores[layer] > chance).nonzero()[:, 0].tolist()]
 for layer in range(6):
@@ -1386,11 +1406,10 @@ print(f"  with any one of the ten other neurons of the layer that speak most for
 print(f"it is legal by other lines, too, at {int(shared.sum())} positions: {probability(shared, None):.3f}, with the neuron silenced {probability(shared, neuron):.3f}")
 
 # %% [markdown]
-# **What does it mean?** Tested against all boards, both neurons look nearly perfect. Tested against boards that lack one part only, the one with the most line-like weights is the weaker one at its weakest point: weights make a promise, and near misses show how far it is kept.
-# More than half of the candidates keep it for all three parts, and none of them says anything of another one's line. Silencing the chosen neuron takes probability from its move where no other line makes it legal, more than any of the ten others that speak for this move, and hardly any where another line does.
-# It does not take all, and the positions are few.
+# **What does it mean?** Tested against all boards, both neurons look nearly perfect; boards that lack one part only are the harder test, and the one with the most line-like weights does not do best in it. Weights make a promise, and near misses show how far it is kept.
+# More than half of the candidates keep it for all three parts, and none does on the line of the next candidate. Silencing the chosen neuron takes probability from its move where no other line makes it legal, more than any of the ten others that speak for this move, and hardly any where another line does.
 #
-# So the rule of the game can be seen at work here, in some of the network's neurons. Most have no such reading, by this score; how they contribute is open.
+# So there are neurons that detect one line, and one of them was seen to contribute to the probability of its move. It contributes a part; the positions are few; and most neurons have no such reading, by this score. What they do is open.
 #
 # ---
 # ## Deeper · When does it know?
@@ -1448,17 +1467,17 @@ for name, (illegal, _, top_n) in zip(layer_names, lens, strict=True):
     print(f"after {name:<10} first choice legal {1 - illegal:.1%}, top-N {top_n:.1%}")
 
 # %% [markdown]
-# After layer 1 the board is within a point or two of its best, while the list of moves is hardly better than a guess from the empty squares. The layers after that bring the moves, the last but one the most; and the board fades a little. Both are under way
-# from the start: first what is the case, then what follows from it, is a matter of degree.
+# After layer 1 the board is within two points of its best. The list of moves is then little better than a guess from empty squares and their chances, though the first choice is legal more often than such a guess's. The layers after that bring the moves, the last but one the most, and the board
+# can be read less well again. The order is one of degree: both grow from the first layer on.
 #
 # (A lens sees only what is written in the language of the output. That it sees little in the middle does not prove that the moves are not there.)
 #
 # ---
 # ## Evidence
 #
-# The main claims beside the papers' numbers and a control. The papers' board is 8 × 8, their networks have eight layers of width 512 and saw 20 million games; ours has six of width 128 and saw 1.2 million on 6 × 6. So
+# The main claims beside the papers' numbers and a control. The papers' board is 8 × 8, their networks have eight layers of width 512 and saw 20 million games; ours has six of width 128 and saw 1.2 million on 6 × 6; the second has four and saw 1.0 million. So
 # *levels* cannot be compared: a smaller board has fewer turns to go wrong, a shorter training gets fewer of them right. What can be compared is what beats what, and where it fails. Probes count all squares unless the row says
-# otherwise; errors are those of the papers. A trial of this course with four layers and ten minutes of training had the numbers after "trial".
+# otherwise; errors are counted as in the papers. A trial of this course with four layers and ten minutes of training had the numbers after "trial".
 
 # %% tags=["evidence"]
 number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
@@ -1476,11 +1495,11 @@ evidence.table(
         ("black or white, linear, black to move only", "trial 91.1 %", percent(one_side["black moves next"][0], 1), f"the same probe, white to move: {percent(one_side['white moves next'][0], 1)}", "after layer 2", verdict(one_side["black moves next"][0] > max(colour_accuracy) + 0.1, "ten points over both sides")),
         ("mine or theirs, linear: best layer", "Nanda: 99.6 %; trial 91.6 %", percent(max(seen_accuracy), 1), f"untrained {percent(max(untrained_seen_accuracy), 1)}, shuffled {percent(max(shuffled_accuracy), 1)}", "", verdict(max(seen_accuracy) > max(colour_accuracy) + 0.1, "ten points over black or white")),
         ("… logistic, penalty chosen on validation games", "as above", percent(max(accuracy for accuracy, _ in logistic), 1), f"least squares {percent(max(seen_accuracy), 1)}", "", verdict(max(accuracy for accuracy, _ in logistic) > 0.9, "over 90 %")),
-        ("mine: of the side that moves next (discs out of turn)", "not asked", percent(frames["the side that moves next"][1], 1), f"by turns alone {percent(frames['whose turn it would be'][1], 1)}; in turn {percent(frames['the side that moves next'][0], 1)}", "passes are rare on 8 × 8", verdict(frames["the side that moves next"][1] > frames["whose turn it would be"][1], "better than by turns")),
         ("… discs only", "trial 84.7 %", percent(occupied_accuracy["mine or theirs"], 1), f"untrained {percent(occupied_accuracy['untrained network'], 1)}, majority {percent(occupied_accuracy['most frequent state'], 1)}; black or white {percent(disc_right['trained network'], 1)}", "the papers count empty squares, too", verdict(occupied_accuracy["mine or theirs"] > 0.8, "over 80 %")),
         ("… by ply: moves 5, 15, 25, 31 (all squares)", "trial: 99.9 % falling to 80.0 %, 56.8 % at the last", ", ".join(percent(float(everywhere[t - 1]), 1) for t in (5, 15, 25, 31)), "", "", verdict(float(everywhere[4]) > 0.98 > float(everywhere[24]) > float(everywhere[30]), "falls")),
         ("… in the network of sampled moves", "Nanda: 99.6 % (sampled, too)", percent(max(sampled_accuracy["mine or theirs"]), 1), f"black or white {percent(max(sampled_accuracy['black or white']), 1)}", "four layers", verdict(max(sampled_accuracy["mine or theirs"]) > max(sampled_accuracy["black or white"]) + 0.1, "ten points over black or white")),
-        ("built early, given up late (layers 0, best, 5)", "Nanda: 90.9, 99.6, 99.5 %", ", ".join(percent(value, 1) for value in (seen_accuracy[1], max(seen_accuracy), seen_accuracy[-1])), "", "", verdict(seen_accuracy[1] < max(seen_accuracy) > seen_accuracy[-1], "rises, then falls")),
+        ("out of turn, mine is of the side that moves next (discs)", "not asked", percent(frames["the side that moves next"][1], 1), f"by turns alone {percent(frames['whose turn it would be'][1], 1)}; in turn {percent(frames['the side that moves next'][0], 1)}", "3 % of the positions", verdict(frames["the side that moves next"][1] > frames["whose turn it would be"][1], "reads more than the frame by turns")),
+        ("built early, at the end less is read (layers 0, best, 5)", "Nanda: 90.9, 99.6, 99.5 %", ", ".join(percent(value, 1) for value in (seen_accuracy[1], max(seen_accuracy), seen_accuracy[-1])), "", "", verdict(seen_accuracy[1] < max(seen_accuracy) > seen_accuracy[-1], "rises, then falls")),
         ("one disc flipped: errors, unchanged → pushed", "Nanda: 2.72 → 0.10; Li: 2.68 → 0.12; trial 2.31 → 0.84", f"{number(errors['nothing'])} → {number(errors['mine or theirs'])}", f"own board {number(own_error)}; random push {number(errors['a random direction'])}, another disc {number(errors['another disc'])}; table {number(errors['a table'])}", "error of the unchanged network is not 0 here", verdict(gain["flip"] > 0.7, "70 % of the way to its own board's error")),
         ("… by other directions: means; black or white; mirrored", "trial: 1.15; 2.39–4.40; –", ", ".join(number(errors[name]) for name in ("means", "black or white", "mirrored")), f"mine or theirs {number(errors['mine or theirs'])}", "", verdict(min(errors[name] for name in ("means", "black or white", "mirrored")) > errors["mine or theirs"], "all worse")),
         ("… in the network of sampled moves", "–", f"{number(sampled_errors['nothing'])} → {number(sampled_errors['mine or theirs'])}", f"own board {number(sampled_errors['own board'])}; random push {number(sampled_errors['a random direction'])}", "", verdict(gain["sampled"] > 0.5, "half of the way")),
@@ -1496,11 +1515,11 @@ evidence.table(
 # %% [markdown]
 # ## Open ends
 #
-# * **What happens at a pass?** Out of turn, no probe here reads the board well, and most first choices are legal all the same. First step: fit a probe to positions out of turn alone (draw more games, one position in forty is one), in both frames, and look at how it fares right after the pass
+# * **What happens at a pass?** Out of turn, no probe here reads the board well, and most first choices are legal all the same. First step: fit a probe to positions out of turn alone (draw more games: 3 % of the positions are), in both frames, and look at how it fares right after the pass
 #   and later.
 # * **When does the board form?** Train the network and watch the probe and the legal moves together. Which comes first, and does either come suddenly? First step: `course train othello` keeps a checkpoint; the recipe takes
 #   `snapshots=(100, 250, 500, 1000, 2000)`.
-# * **What is wrong at the end?** In the last positions the probe misses one disc in four or more. Does the network not know them, or does it not need them? First step: split the discs by whether turning them over would change what is legal.
+# * **What is wrong at the end?** In the last positions the probe misses a quarter of the discs, then half. Does the network not know them, or does it not need them? First step: split the discs by whether turning them over would change what is legal.
 # * **Who wrote it?** Something in layers 0 and 1 works out which discs are turned. First step: take out one attention head at a time and see which squares' probes suffer, and at which distance from the last move.
 #
 # ## Further reading

@@ -23,7 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from benchmarks.import_time import middle_half
-from course_utils import probes, zoo
+from course_utils import board_probes, probes, zoo
+from course_utils.interventions import stream_name
 from course_utils.models import Transformer
 from course_utils.probes import Examples
 from course_utils.tasks import othello
@@ -34,10 +35,9 @@ EVERY = 9  # squares of the board, of which the loop fits one
 def examples(model: Transformer, n_games: int, seed: int) -> Examples:
     """Activations after each layer and the board in the mover's frame, wherever a move may follow."""
     games = othello.random_games(6, n_games, seed)
-    with torch.no_grad():
-        _, cache = model.run_with_cache(games.tokens()[:, :-1], names=lambda name: name.endswith("hook_resid_post"))
-    open_ = games.legal[:, :-1] != 0
-    return Examples(torch.stack([layer[open_] for layer in cache.values()]), games.relative()[:, :-1][open_])
+    layers = board_probes.activations(model, games, [stream_name(layer) for layer in range(model.cfg.n_layers)])
+    states = games.relative()[:, :-1][board_probes.open_positions(games)]
+    return Examples(torch.stack(list(layers.values())), states)
 
 
 def loop(train: Examples, validation: Examples, test: Examples, squares: list[int]) -> float:

@@ -6,11 +6,12 @@ colour (black, white), or as the side that moves next sees it (mine, theirs).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.interventions import stream_name
@@ -19,6 +20,25 @@ from course_utils.probes import Examples, fit_linear
 from course_utils.tasks import othello
 
 STATES = 3
+
+
+def open_positions(games: othello.Games) -> Bool[Tensor, "game ply"]:
+    """Which positions have a next move? The last ply, which no model reads, is left out."""
+    return games.legal[:, :-1] != 0
+
+
+def activations(
+    model: Transformer, games: othello.Games, names: Sequence[str], batch: int = 125
+) -> dict[str, Float[Tensor, "n ..."]]:
+    """A model's activations at the open positions of games, by the names of their hooks."""
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    tokens, open_ = games.tokens()[:, :-1].split(batch), open_positions(games).split(batch)
+    for some, at in zip(tokens, open_, strict=True):
+        with torch.no_grad():
+            _, cache = model.run_with_cache(some, names=names)
+        for name in names:
+            parts[name].append(cache[name][at])
+    return {name: torch.cat(found) for name, found in parts.items()}
 
 
 class Probe(NamedTuple):
@@ -123,19 +143,16 @@ def colours_read(
         fit_to, choose_by: other games, to fit the probe to and to choose its penalty by.
     """
 
-    def stream(drawn: othello.Games) -> Float[Tensor, "game ply d_model"]:
-        parts = drawn.tokens()[:, : model.cfg.n_ctx].split(100)
-        return torch.cat(
-            [model.run_with_cache(part, names=stream_name(layer))[1][stream_name(layer)] for part in parts]
-        )
+    name = stream_name(layer)
 
     def examples(drawn: othello.Games) -> Examples:
-        open_ = drawn.legal[:, : model.cfg.n_ctx] != 0
-        return Examples(stream(drawn)[open_][None], drawn.relative()[:, : model.cfg.n_ctx][open_])
+        states = drawn.relative()[:, :-1][open_positions(drawn)]
+        return Examples(activations(model, drawn, [name])[name][None], states)
 
-    probes = fit_linear(examples(fit_to), examples(choose_by), penalties=(1e-3,), steps=10)
-    read = stream(games)
+    probes = fit_linear(examples(fit_to), examples(choose_by), penalties=(1e-2, 1e-3), steps=10)
+    _, cache = model.run_with_cache(games.tokens()[:, :-1], names=name)
+    read = cache[name]
     belief = probes.logits(read.flatten(0, 1)[None])[0].softmax(-1).unflatten(0, read.shape[:2])
     # The probe is fitted in the frame of the side that moves next; its discs are black where that is black's.
-    black_next = games.black_next[:, : model.cfg.n_ctx, None, None]
+    black_next = games.black_next[:, :-1, None, None]
     return torch.where(black_next, belief, belief[..., [0, 2, 1]])

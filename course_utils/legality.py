@@ -35,7 +35,8 @@ def intervention_error(logits: Float[Tensor, "n move"], legal: Bool[Tensor, "n m
     """At each position, moves predicted that are illegal and legal moves not predicted, taken together.
 
     Predicted are the N moves with the largest logits, N being the number of legal moves. So there are as many of the one
-    kind as of the other, and the error is even. Defined by Li et al. 2022 (arXiv 2210.13382), section 4.2.
+    kind as of the other, and the error is even. The measure is that of Li et al. 2022
+    (arXiv 2210.13382).
     """
     rank = logits.argsort(1, descending=True).argsort(1)
     predicted = rank < legal.sum(1, keepdim=True)

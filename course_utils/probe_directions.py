@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.models import Transformer
-
-EMPTY, MINE, THEIRS = 0, 1, 2
+from course_utils.tasks.othello import EMPTY, MINE, THEIRS
 
 
 def state_cosines(weight: Float[Tensor, "d_model state"]) -> Float[Tensor, "state state"]:

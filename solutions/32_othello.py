@@ -49,16 +49,12 @@ games = {"train": othello.random_games(SIZE, 1500, seed=1), "validation": othell
 def streams(network: Transformer, part: str, layers: range = LAYERS) -> Float[Tensor, "layer n d_model"]:
     """The residual stream after each layer, at every position of these games at which there is a next move."""
     names = [interventions.stream_name(layer) for layer in layers]
-    found = []
-    for tokens in games[part].tokens()[:, :-1].split(250):
-        _, cache = network.run_with_cache(tokens, names=names)
-        found.append(torch.stack([cache[name] for name in names]))
-    return torch.cat(found, 1)[:, games[part].legal[:, :-1] != 0]
+    return torch.stack(list(board_probes.activations(network, games[part], names).values()))
 
 
 def at_positions(part: str, values: Tensor) -> Tensor:
     """Of something that is known for each game and ply: its values at those same positions."""
-    return values[:, :31][games[part].legal[:, :-1] != 0]
+    return values[:, :31][board_probes.open_positions(games[part])]
 
 
 stream = {part: streams(model, part) for part in games}
@@ -892,8 +888,7 @@ mean_probes: Probes = {layer: mean_difference(layer) for layer in at_layers}
 
 def in_colours(cases: interventions.Cases) -> interventions.Cases:
     """The same positions with boards in black and white."""
-    exchanged = torch.where(cases.board > 0, 3 - cases.board, 0)
-    return replace(cases, board=torch.where(cases.black_next[:, None], cases.board, exchanged))
+    return replace(cases, board=mover_frame(cases.board[:, None], cases.black_next[:, None])[:, 0])  # twice is as never
 
 
 def lengths_of(network: Transformer, cases: interventions.Cases, edit: interventions.Edit, layers: tuple[int, ...]) -> dict[int, Tensor]:
@@ -997,14 +992,7 @@ error_of = {name: intervention_error(values.log(), legal_then) for name, values 
 example = int((changed * ((error_of["after"] == 0) & (cases.ply > 8))).argmax())
 
 
-def in_black_and_white(board: Int[Tensor, "square"], black: bool) -> Int[Tensor, "square"]:
-    """A board of mine and theirs in colours."""
-    return board if black else torch.where(board > 0, 3 - board, 0)
-
-
-black = bool(cases.black_next[example])
-own = in_black_and_white(cases.board[example], black)
-other = in_black_and_white(cases.edited(flipped)[example], black)
+own, other = (in_colours(some).board[example] for some in (cases, replace(cases, board=cases.edited(flipped))))
 spot = int(cases.square[example])
 figures.before_after(
     {
@@ -1240,16 +1228,9 @@ board_lines = board_lines[torch.isin(board_lines[:, 0], playable)]
 
 def mlps(part: str, n: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """For each layer, what its MLP reads and how active its neurons are, at the positions of n games; and the boards."""
-    open_ = games[part][:n].legal[:, :-1] != 0
     names = [f"blocks.{layer}.{hook}" for hook in ("hook_resid_mid", "mlp.hook_post") for layer in range(6)]
-    found: dict[str, list[Tensor]] = {name: [] for name in names}
-    for first in range(0, n, 100):
-        rows = slice(first, min(first + 100, n))
-        _, cache = model.run_with_cache(games[part].tokens()[rows, :-1], names=names)
-        for name in names:
-            found[name].append(cache[name][open_[rows]])
-    joined = [torch.cat(found[name]) for name in names]
-    return joined[:6], joined[6:], as_seen[part][: int(open_.sum())]
+    found = list(board_probes.activations(model, games[part][:n], names).values())
+    return found[:6], found[6:], as_seen[part][: len(found[0])]
 
 
 read_by_mlp, neurons, boards_seen = mlps("train", 600)

@@ -22,12 +22,14 @@ class Entry:
         recipe: how it is trained.
         measure: what the card reports of the finished weights, recomputed by ``course verify``.
         gates: what the metrics must satisfy for the weights to be shipped: sentences about what fails.
+        half: ship the weights in float16; metrics and gates are of the weights as shipped.
     """
 
     about: str
     recipe: Recipe
     measure: Callable[[Recipe, nn.Module], Metrics]
     gates: Callable[[Metrics], list[str]]
+    half: bool = False
 
 
 @dataclass(frozen=True)

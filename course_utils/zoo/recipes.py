@@ -15,6 +15,7 @@ from course_utils.zoo.entry import Entry, Metrics
 from course_utils.zoo.othello_recipes import OTHELLO_ENTRIES
 from course_utils.zoo.problems import ModularMLP, ModularTransformer
 from course_utils.zoo.sequence_recipes import SEQUENCE_ENTRIES
+from course_utils.zoo.testbed_recipes import TESTBED_ENTRIES
 
 
 def neuron_logit_map(model: Transformer | MLP) -> torch.Tensor:
@@ -90,4 +91,5 @@ ENTRIES: dict[str, Entry] = {
     ),
     **SEQUENCE_ENTRIES,
     **OTHELLO_ENTRIES,
+    **TESTBED_ENTRIES,
 }

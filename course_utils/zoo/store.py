@@ -1,7 +1,7 @@
 """Reading what the zoo ships.
 
 Each model has a card ``NAME.json`` and up to three kinds of safetensors files beside it: ``NAME.safetensors`` (final
-weights, float32), ``NAME.snapshots-N.safetensors`` (weights at earlier steps, float16, keys ``step/weight``) and
+weights, float32 or float16), ``NAME.snapshots-N.safetensors`` (weights at earlier steps, float16, keys ``step/weight``) and
 ``NAME.history.safetensors`` (metrics over steps, float64). Tables of many runs are ``NAME.csv`` (see
 :mod:`course_utils.rows`).
 """

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from course_utils import checkpoints
 from course_utils.errors import CourseError
@@ -47,12 +48,15 @@ def rebuild(name: str, out_dir: Path, progress: bool = False) -> Path:
 def write(name: str, run: Run, out_dir: Path) -> Path:
     """Write the files of a finished run and the card that describes them."""
     entry = store.entry(name)
-    metrics = entry.measure(run.recipe, run.model)
+    state = {k: (v.half() if entry.half else v).contiguous() for k, v in run.model.state_dict().items()}
+    shipped: nn.Module = run.recipe.problem.make_model(run.recipe.seed)
+    shipped.load_state_dict(state)
+    metrics = entry.measure(run.recipe, shipped)
     failed = entry.gates(metrics)
     if failed:
         raise CourseError(f"{name} does not pass its gates: {'; '.join(failed)}.")
     files = [f"{name}.safetensors", f"{name}.history.safetensors"]
-    save_file({k: v.contiguous() for k, v in run.model.state_dict().items()}, out_dir / files[0])
+    save_file(state, out_dir / files[0])
     save_file({k: torch.tensor(v, dtype=torch.float64) for k, v in run.history.items()}, out_dir / files[1])
     where: dict[int, str] = {}
     for file, steps in _parts(name, run).items():

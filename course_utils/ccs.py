@@ -1,0 +1,237 @@
+"""Can an answer be found in a network's activations without being told any? Contrast-consistent search and its rivals.
+
+Each question is put twice, once stated to be so and once stated not to be so; :class:`Pairs` holds the network's
+activations for both. Every method here ends in a direction, and reads an answer off the *difference* of the two sides.
+
+Definitions: Burns et al. (2022) for the loss, the normalisation and the methods' names; Farquhar et al. (2023) for the
+symmetric loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from course_utils.errors import CourseError
+
+NORMALISATIONS = ("none", "mean", "scale")
+Objective = Callable[[Float[Tensor, "restart d_model"], Float[Tensor, "restart"]], Float[Tensor, "restart"]]
+PairLoss = Callable[[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]], Float[Tensor, "*restart"]]
+
+
+class Pairs(NamedTuple):
+    """Activations of n questions, stated to be so and stated not to be so."""
+
+    positive: Float[Tensor, "n d_model"]
+    negative: Float[Tensor, "n d_model"]
+
+    @property
+    def difference(self) -> Float[Tensor, "n d_model"]:
+        """The positive side less the negative one."""
+        return self.positive - self.negative
+
+    def at(self, rows: Tensor | slice) -> Pairs:
+        """Some of the questions."""
+        return Pairs(self.positive[rows], self.negative[rows])
+
+
+def normalise(x: Float[Tensor, "n d_model"], how: str = "scale") -> Float[Tensor, "n d_model"]:
+    """One side of the pairs with its mean taken away, and divided by its standard deviation in each dimension.
+
+    Args:
+        how: ``"none"`` changes nothing, ``"mean"`` takes the mean away, ``"scale"`` does both.
+
+    Raises:
+        CourseError: another ``how``.
+    """
+    if how not in NORMALISATIONS:
+        raise CourseError(f"Normalisation is one of {', '.join(NORMALISATIONS)}; it was {how!r}.")
+    if how == "none":
+        return x
+    centred = x - x.mean(0)
+    return centred if how == "mean" else centred / centred.std(0, correction=0).clamp_min(1e-6)
+
+
+def normalised(pairs: Pairs, how: str = "scale") -> Pairs:
+    """Each side normalised on its own, so that which side it is cannot be told from its mean."""
+    return Pairs(normalise(pairs.positive, how), normalise(pairs.negative, how))
+
+
+def inconsistency(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart n"]:
+    """How far the two probabilities are from adding up to 1, squared."""
+    return (p_positive - (1 - p_negative)) ** 2
+
+
+def unconfidence(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart n"]:
+    """The smaller of the two probabilities, squared: 0 if one of the statements is surely wrong."""
+    return torch.minimum(p_positive, p_negative) ** 2
+
+
+def ccs_loss(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart"]:
+    """The loss of Burns et al.: mean inconsistency plus mean lack of confidence."""
+    return (inconsistency(p_positive, p_negative) + unconfidence(p_positive, p_negative)).mean(-1)
+
+
+def symmetric_loss(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart"]:
+    """The same with the smallest of p⁺, p⁻, 1 − p⁺, 1 − p⁻ for confidence, which treats yes and no alike."""
+    least = torch.minimum(p_positive, p_negative)
+    least = torch.minimum(least, torch.minimum(1 - p_positive, 1 - p_negative))
+    return (inconsistency(p_positive, p_negative) + least**2).mean(-1)
+
+
+class Probes(NamedTuple):
+    """One probe for each restart: the probability that a statement is right is sigmoid(weight · x + bias)."""
+
+    weight: Float[Tensor, "restart d_model"]
+    bias: Float[Tensor, "restart"]
+    loss: Float[Tensor, "restart"]
+
+    def probability(self, x: Float[Tensor, "n d_model"]) -> Float[Tensor, "restart n"]:
+        """Each probe's probability that each statement is right."""
+        return torch.sigmoid(self.weight @ x.T + self.bias[:, None])
+
+    def lowest(self) -> int:
+        """The restart with the lowest loss, which is the one that the method keeps."""
+        return int(self.loss.argmin())
+
+
+def answers(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart n"]:
+    """The induced probability of yes: the mean of what both statements say of the question."""
+    return (p_positive + 1 - p_negative) / 2
+
+
+def accuracy_up_to_sign(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], label: Bool[Tensor, "n"]
+) -> Float[Tensor, "*restart"]:
+    """How often the answers agree with the labels, or the opposite answers, if that is more often.
+
+    The answer is yes where p⁺ is above p⁻. Without labels no method can tell a probe of "right" from one of "wrong".
+    """
+    return up_to_sign(agreement(p_positive > p_negative, label))
+
+
+def reassigned(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], wanted: Bool[Tensor, "n"]
+) -> tuple[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]]:
+    """Probabilities with the same symmetric loss, question by question, whose answers are the wanted ones.
+
+    Where the answer (yes where p⁺ is above p⁻) is not the wanted one, both sides are put at 1 − p. This is the
+    construction behind Theorem 2 of Farquhar et al. (2023).
+    """
+    other = (p_positive > p_negative) != wanted
+    return torch.where(other, 1 - p_positive, p_positive), torch.where(other, 1 - p_negative, p_negative)
+
+
+def fit(
+    pairs: Pairs,
+    restarts: int = 10,
+    seed: int = 0,
+    steps: int = 1000,
+    lr: float = 0.01,
+    weight_decay: float = 0.01,
+    loss: PairLoss = ccs_loss,
+) -> Probes:
+    """Contrast-consistent search from several random starts at once.
+
+    The starts share nothing but the data. Adding their losses up gives each of them the gradient that it would have
+    alone, and AdamW looks at each number alone, so that one optimisation does what so many would have done one by one.
+
+    Args:
+        pairs: normalised activations.
+        seed: of the first restart; the others' follow it.
+        loss: of the probabilities of both sides.
+
+    Raises:
+        CourseError: sides of different shapes.
+    """
+    if pairs.positive.shape != pairs.negative.shape:
+        raise CourseError(f"The sides differ: {list(pairs.positive.shape)} and {list(pairs.negative.shape)}.")
+    return descend(objective(pairs, loss), pairs.positive.shape[1], restarts, seed, steps, lr, weight_decay)
+
+
+def objective(pairs: Pairs, loss: PairLoss = ccs_loss) -> Objective:
+    """The loss of each restart on these pairs, as a function of all restarts' weights and biases."""
+    both, n = torch.cat(pairs).T.contiguous(), len(pairs.positive)
+
+    def losses(weight: Tensor, bias: Tensor) -> Tensor:
+        p = torch.sigmoid(torch.addmm(bias[:, None], weight, both))  # (restart, 2 n)
+        return loss(p[:, :n], p[:, n:])
+
+    return losses
+
+
+def descend(
+    losses: Objective,
+    d_model: int,
+    restarts: int = 10,
+    seed: int = 0,
+    steps: int = 1000,
+    lr: float = 0.01,
+    weight_decay: float = 0.01,
+) -> Probes:
+    """AdamW on the whole data from random starts, uniform within 1/√d_model as a linear layer's are."""
+    starts = []
+    for restart in range(restarts):
+        g = torch.Generator().manual_seed(seed + restart)
+        starts.append((2 * torch.rand(d_model + 1, generator=g) - 1) / d_model**0.5)
+    start = torch.stack(starts)
+    weight, bias = start[:, :-1].clone().requires_grad_(), start[:, -1].clone().requires_grad_()
+    optimiser = torch.optim.AdamW([weight, bias], lr=lr, weight_decay=weight_decay, fused=True)
+    for _ in range(steps):
+        optimiser.zero_grad(set_to_none=True)
+        losses(weight, bias).sum().backward()
+        optimiser.step()
+    with torch.no_grad():
+        return Probes(weight.detach(), bias.detach(), losses(weight, bias))
+
+
+def probe_for_labels(
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
+    label: Bool[Tensor, "n"],
+    margin: float = 10.0,
+) -> tuple[Float[Tensor, "d_model"], Float[Tensor, ""]]:
+    """A linear probe that answers these labels, whatever they are, surely and consistently (Theorem 1 of Farquhar et al.).
+
+    Its logits are to be +margin on the positive side where the label is yes and on the negative side where it is no, and
+    −margin elsewhere: the smallest such weights, bias among them, where there are such (for 2 n up to d_model + 1 rows
+    that do not depend on each other), else those with the least squared error.
+    """
+    rows = F.pad(torch.cat([positive, negative]).double(), (0, 1), value=1.0)
+    sign = 2.0 * label.double() - 1
+    found = torch.linalg.pinv(rows) @ (margin * torch.cat([sign, -sign]))
+    return found[:-1].to(positive), found[-1].to(positive)
+
+
+def agreement(answer: Bool[Tensor, "*restart n"], label: Bool[Tensor, "n"]) -> Float[Tensor, "*restart"]:
+    """The share of questions on which answer and label agree."""
+    return (answer == label).double().mean(-1)
+
+
+def up_to_sign(share: Float[Tensor, "*restart"]) -> Float[Tensor, "*restart"]:
+    """The better of a share and that of the opposite answers: without labels, no method can tell yes from no."""
+    return torch.maximum(share, 1 - share)
+
+
+def feature_found(
+    answer: Bool[Tensor, "restart n"], features: Bool[Tensor, "feature n"], least: float = 0.9
+) -> Int[Tensor, "restart"]:
+    """Which feature does each probe answer? The one it agrees with most, up to sign; −1 if with none at least so often."""
+    share = up_to_sign(torch.stack([agreement(answer, feature) for feature in features]))
+    most, which = share.max(0)
+    return torch.where(most >= least, which, -1)

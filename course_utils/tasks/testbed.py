@@ -247,6 +247,11 @@ def contrast_pairs(
     return sides[0], sides[1]
 
 
+def swapped(tokens: Int[Tensor, "n pos"], first: int, second: int) -> Int[Tensor, "n pos"]:
+    """The same documents with one token wherever the other was, and the other way round."""
+    return torch.where(tokens == first, second, torch.where(tokens == second, first, tokens))
+
+
 class Documents(NamedTuple):
     """Whole documents, and what was stated in each."""
 

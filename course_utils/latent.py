@@ -81,7 +81,8 @@ def fit_swap_invariant(
 
     def losses(weight: Tensor, bias: Tensor) -> Tensor:
         p = torch.sigmoid(torch.addmm(bias[:, None], weight, rows))  # (restart, 4 n)
-        return swap_invariant_loss(*p.split(n, 1), strength=strength)
+        p_positive, p_negative, q_positive, q_negative = p.split(n, 1)
+        return swap_invariant_loss(p_positive, p_negative, q_positive, q_negative, strength)
 
     return descend(losses, len(rows), restarts, seed, steps)
 

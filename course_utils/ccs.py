@@ -83,6 +83,17 @@ def ccs_loss(
     return (inconsistency(p_positive, p_negative) + unconfidence(p_positive, p_negative)).mean(-1)
 
 
+def losses(
+    weight: Float[Tensor, "restart d_model"],
+    bias: Float[Tensor, "restart"],
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
+) -> Float[Tensor, "restart"]:
+    """The loss of each restart's probe, sigmoid(weight · x + bias), on the same pairs."""
+    p_positive, p_negative = (torch.sigmoid(weight @ side.T + bias[:, None]) for side in (positive, negative))
+    return ccs_loss(p_positive, p_negative)
+
+
 def symmetric_loss(
     p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
 ) -> Float[Tensor, "*restart"]:

@@ -143,7 +143,7 @@ MISTAKES = [
     Mistake(
         "one sign and one number",
         lambda p, q, label: _up_to_sign(_share(p, q, label).mean()),
-        "You take the mean over probes before you choose between the answers and their opposites. Each probe has a sign of its own.",
+        "You take the mean over probes before you choose between the answers and their opposites. Each probe has its own sign.",
     ),
     Mistake(
         "one sign for all",
@@ -160,8 +160,8 @@ MISTAKES = [
     Mistake(
         "sign for each question",
         _each_question,
-        "You choose the better sign question by question, so that every answer is right. A probe has one sign for all questions: "
-        "take the mean first.",
+        "You choose the better sign question by question, so that every answer is right. A probe has one sign for all "
+        "questions: take the mean first.",
     ),
     Mistake(
         "mean over the first dimension",

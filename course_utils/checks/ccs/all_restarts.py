@@ -165,8 +165,8 @@ MISTAKES = [
     Mistake(
         "softmax over restarts",
         _squashed(lambda z: z.softmax(0)),
-        "Your softmax goes over restarts, which makes them share one probability. They have nothing to do with each other: apply "
-        "the sigmoid to each number.",
+        "Your softmax goes over restarts, which makes them share one probability. They have nothing to do with each other: "
+        "apply the sigmoid to each number.",
     ),
     Mistake(
         "softmax over questions",
@@ -294,8 +294,8 @@ def _expect_gradients(answer: Any, question: Question) -> None:
     expect(
         found is not None,
         what="no gradient flows back to weight and bias",
-        why="The losses are right, but descent could not lower them. Is there an `.item()`, `.detach()`, `.data`, a `float(…)`, "
-        "a new `torch.tensor(…)` or a `no_grad` on the way? Stay with tensors: `torch.stack` makes one of many.",
+        why="The losses are right, but descent could not lower them. Is there an `.item()`, `.detach()`, `.data`, a "
+        "`float(…)`, a new `torch.tensor(…)` or a `no_grad` on the way? Stay with tensors: `torch.stack` makes one of many.",
     )
     for name, got, want in zip(("weight", "bias"), found, wanted, strict=True):
         what = f"the gradient of the sum of the losses by `{name}`"

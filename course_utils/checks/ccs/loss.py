@@ -166,7 +166,7 @@ MISTAKES = [
     Mistake(
         "mean before the square",
         lambda p, q: _term(p.mean(-1), q.mean(-1)),
-        "You take the mean of the probabilities before you compare them. Each question has a loss of its own: take the mean last.",
+        "You take the mean of the probabilities before you compare them. Each question has its own loss: take the mean last.",
     ),
     Mistake(
         "inconsistency on average",
@@ -177,7 +177,7 @@ MISTAKES = [
     Mistake(
         "smallest over questions",
         lambda p, q: ((p + q - 1) ** 2).mean(-1) + torch.minimum(p.amin(-1), q.amin(-1)) ** 2,
-        "Your minimum goes over questions too. It compares the two sides of one question: `torch.minimum(p_positive, p_negative)`.",
+        "Your minimum goes over questions too. It compares the sides of one question: `torch.minimum(p_positive, p_negative)`.",
     ),
 ]
 

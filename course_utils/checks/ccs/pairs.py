@@ -65,7 +65,8 @@ MISTAKES = [
     Mistake(
         "no stop",
         _each(lambda prompts, word, stop: _behind(prompts, word)),
-        "The stop is missing. It comes behind the word on both sides: the network is read there, after the statement is complete.",
+        "The stop is missing. It comes behind the word on both sides: the network is read there, where the statement is "
+        "complete.",
     ),
     Mistake(
         "stop in front of the word",

@@ -80,8 +80,8 @@ MISTAKES = [
     Mistake(
         "over each row",
         _over_rows,
-        "You take mean and standard deviation over each row's dimensions. Take them over the rows (dim 0): what both sides of a "
-        "pair differ by on average is a vector, and it is this that has to go.",
+        "You take mean and standard deviation over each row's dimensions. Take them over the rows (dim 0): what both sides of "
+        "a pair differ by on average is a vector, and it is this that has to go.",
     ),
     Mistake(
         "one mean and one deviation",
@@ -158,8 +158,8 @@ MISTAKES = [
     Mistake(
         "NaN where nothing varies",
         lambda x: (x - x.mean(0)) / x.std(0),
-        "A dimension that does not vary has standard deviation 0, and 0 divided by 0 is NaN. It is to become 0: keep the divisor "
-        "above 0, with `clamp_min` for instance.",
+        "A dimension that does not vary has standard deviation 0, and 0 divided by 0 is NaN. It is to become 0: keep the "
+        "divisor above 0, with `clamp_min` for instance.",
     ),
     Mistake(
         "kept where nothing varies",
@@ -179,8 +179,8 @@ MISTAKES = [
     Mistake(
         "in place",
         _in_place,
-        "The numbers are right, but you have written them over the activations you were given (`-=` or `/=`). They are needed as "
-        "they were: make a new tensor, as in `x = x - x.mean(0)`.",
+        "The numbers are right, but you have written them over the activations you were given (`-=` or `/=`). They are needed "
+        "as they were: make a new tensor, as in `x = x - x.mean(0)`.",
     ),
 ]
 

@@ -89,8 +89,8 @@ MISTAKES = [
     Mistake(
         "not centred",
         _sides(lambda a, b: ((a * a).mean() + (b * b).mean(), -2 * (a * b).mean())),
-        "You take mean squares and products of the projections as they are. Variance and covariance are about the mean: take it "
-        "away from each side first.",
+        "You take mean squares and products of the projections as they are. Variance and covariance are about the mean: take "
+        "it away from each side first.",
     ),
     Mistake(
         "covariance not centred",
@@ -107,7 +107,8 @@ MISTAKES = [
         _sides(
             lambda a, b: _sides_of(a - (a.mean() + b.mean()) / 2, b - (a.mean() + b.mean()) / 2),
         ),
-        "You take away the common mean of both sides. Each side has its own, and what they differ by on average must not count.",
+        "You take away the common mean of both sides. Each side has its own, and what they differ by on average must not "
+        "count.",
     ),
     Mistake(
         "sign of the covariance",
@@ -183,8 +184,8 @@ MISTAKES = [
     Mistake(
         "covariance divided by n − 1",
         _sides(lambda a, b: (_var(a) + _var(b), -2 * _cov(a, b) * len(a) / (len(a) - 1))),
-        "You divide the covariance by n − 1 and the variances by n, so that they do not add up to Var(a − b). `torch.cov` takes "
-        "`correction=0`.",
+        "You divide the covariance by n − 1 and the variances by n, so that they do not add up to Var(a − b). `torch.cov` "
+        "takes `correction=0`.",
     ),
     Mistake(
         "sums",

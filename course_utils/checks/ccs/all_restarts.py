@@ -129,8 +129,8 @@ MISTAKES = [
     Mistake(
         "bias along the questions",
         _of(lambda weight, bias, x: torch.sigmoid(weight @ x.T + bias)),
-        "`weight @ x.T + bias` lines the biases up with the questions, the last dimension; it runs only if there are as many "
-        "restarts as questions, or one of them, and then without an error. They belong to the restarts: add `bias[:, None]`.",
+        "`weight @ x.T + bias` lines the biases up with the last dimension, the questions. It fails, or (where there are as many "
+        "restarts as questions) adds the wrong ones unnoticed. They belong to the restarts: add `bias[:, None]`.",
     ),
     Mistake(
         "bias of the first restart",

@@ -79,7 +79,7 @@ MISTAKES = [
     Mistake(
         "inconsistency not squared",
         _mean(lambda p, q: (p + q - 1) + torch.minimum(p, q) ** 2),
-        "Your first term is not squared, so that it can be made as negative as can be. Square it.",
+        "Your first term is not squared, so that a probe that says 0 to everything would have the lowest loss. Square it.",
     ),
     Mistake(
         "size of the inconsistency",

@@ -31,7 +31,7 @@ from course_utils import ccs, checks, contrast, directions, evidence, zoo
 from course_utils.ccs import Pairs
 from course_utils.models import Transformer
 from course_utils.plots import ccs as figures
-from course_utils.plots import lines
+from course_utils.plots import comparisons, lines
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import Questions, World
 from course_utils.zoo.testbed_recipes import WORLDS
@@ -56,7 +56,7 @@ for name, questions, pairs in (("reviews", plain, plain_pairs), ("reviews, and o
     difference = ccs.normalised(pairs["train"][LAST]).difference
     points = difference @ directions.principal(difference, 2).T
     word = questions["train"].word == 1 if questions is odd else None
-    panels.append(figures.Panel(name, points, questions["train"].truth, ("bad review", "good review"), word, ("shed", "banana")))
+    panels.append(figures.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed")))
 figures.cloud(panels, "What varies most is the truth, until one word is added").show()
 
 # %% [markdown]
@@ -238,7 +238,7 @@ constants = ccs_loss(axis[:, None], axis[:, None])
 best_constant = axis[constants.argmin()].item()
 figures.loss_surface(
     {"the loss": ccs_loss(p_positive, p_negative), "with symmetric confidence": ccs.symmetric_loss(p_positive, p_negative)},
-    "Two corners are perfect, and which question gets which is left open", points={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
+    "Two corners are perfect, and which question gets which is left open", marks={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
 ).show()  # fmt: skip
 print(f"the best constant is {best_constant:.2f} with a loss of {constants.min():.2f}; always ½ has {ccs_loss(torch.tensor([0.5]), torch.tensor([0.5])):.2f}")
 
@@ -408,7 +408,7 @@ for layer in LAYERS:
         train, test = (prepared(plain_pairs[part][layer]) if how == "scale" else ccs.normalised(plain_pairs[part][layer], how) for part in ("train", "test"))
         probes = search(train)
         agreement, answer = found(probes, test, {"truth": plain["test"].truth, "charge": CHARGE})
-        names = ["truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "neither" for truth, by_charge in agreement.T.tolist()]
+        names = ["truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "none" for truth, by_charge in agreement.T.tolist()]
         columns.append(figures.Column(f"layer {layer}, {how}", agreement[0], names, probes.lowest()))
         trivial[layer, how] = (names.count("truth") / RESTARTS, names.count("charge") / RESTARTS, names[probes.lowest()])
 figures.seeds(columns, "Without normalising, the lowest loss belongs to 'positive is right'", "agreement with the truth").show()
@@ -459,9 +459,9 @@ zero_shot = {name: ccs.agreement(contrast.zero_shot(network, world, plain["test"
 by_layer = {f"layer {layer}": shares(plain_pairs, plain, layer) for layer in LAYERS}
 by_layer["untrained, layer 2"] = shares(untrained_pairs, plain, LAST)
 methods = list(by_layer["layer 0"])
-figures.grid(
+comparisons.grid(
     torch.tensor([[column[method] for column in by_layer.values()] for method in methods]), methods, list(by_layer),
-    "On plain reviews all methods agree, with labels or without", "right (up to sign)",
+    "On plain reviews all methods agree, with labels or without", measure="right, up to sign", low=0.5,
 ).show()  # fmt: skip
 print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: {zero_shot['untrained']:.1%})")
 
@@ -534,11 +534,11 @@ variance_parts = checks.yours_or(variance_parts, directions.variance_parts)
 train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
 probes = ccs.fit(train, RESTARTS)
 component = directions.contrastive_pca(train.difference)
-kinds = {"CCS": F.normalize(probes.weight), "first component": component.direction[None], "random": directions.random_directions(64, 200)}
-parts = {name: torch.tensor([variance_parts(*train, u) for u in some]) for name, some in kinds.items()}
-figures.named_points(
-    {name: {f"{name} {i}": tuple(point) for i, point in enumerate(some[:50].tolist())} for name, some in parts.items()},
-    "The search goes where the first component goes", "spread: Var a + Var b", "opposition: −2 Cov(a, b)", labels=False,
+kinds = {"CCS, median": F.normalize(probes.weight), "first component": component.direction[None], "random, median": directions.random_directions(64, 200)}
+parts = {name: torch.tensor([variance_parts(*train, u) for u in some]).median(0).values.tolist() for name, some in kinds.items()}
+lines.bars(
+    list(parts), {"spread: Var a + Var b": [spread for spread, _ in parts.values()], "opposition: −2 Cov(a, b)": [opposed for _, opposed in parts.values()]},
+    "The search ends where both are large, and so does the first component", "along a direction of length 1",
 ).show()  # fmt: skip
 answer = probes.weight @ test.difference.T > 0
 same = ccs.up_to_sign(ccs.agreement(answer, component.answers(test.difference)))
@@ -695,7 +695,7 @@ checks.ccs.test_feature_found(feature_found)
 
 # %%
 feature_found = checks.yours_or(feature_found, ccs.feature_found)
-NAMES = ("truth", "word", "neither")  # −1 is the last
+NAMES = ("truth", "word", "none")  # −1 is the last
 
 
 def word_or_truth(network: Transformer, of: World, layer: int = LAST) -> dict[str, object]:
@@ -890,8 +890,8 @@ for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
         train, test = (prepared(pairs[part][LAST]).difference for part in ("train", "test"))
         decodable = ccs.agreement(directions.logistic(train, label["train"]).answers(test), label["test"]).item()
         seen[feature][name] = (decodable, salience(train, label["train"]))
-figures.named_points(
-    seen, "The word can be read everywhere; the search finds it where it is salient", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic=True,
+comparisons.named_points(
+    seen, "The word can be read everywhere; the search finds it where it is salient", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
 ).show()  # fmt: skip
 for feature, points in seen.items():
     print(f"{feature:<6}" + ", ".join(f"{name}: decodable {x:.0%}, salient {y:.1%}" for name, (x, y) in points.items()))

@@ -38,7 +38,7 @@ def test_losses_of_the_exercise_are_those_that_the_library_descends():
         torch.randn(shape, generator=generator) for shape in ((3, 5), (3,), (8, 5), (8, 5))
     )
     by_library = ccs.objective(ccs.Pairs(positive, negative))(weight, bias)
-    torch.testing.assert_close(all_restarts.losses(weight, bias, positive, negative), by_library)
+    torch.testing.assert_close(ccs.losses(weight, bias, positive, negative), by_library)
     assert passes("test_losses", lambda w, b, p, n: ccs.objective(ccs.Pairs(p, n))(w, b))
 
 
@@ -65,11 +65,11 @@ def test_variance_over_n_or_n_less_1_and_any_small_number_below_the_line_are_rig
 @pytest.mark.parametrize(
     "detached",
     [
-        lambda *args: all_restarts.losses(*args).detach(),
-        lambda *args: torch.tensor(all_restarts.losses(*args).tolist()),
-        lambda *args: all_restarts.losses(*args).detach().numpy(),
-        lambda weight, bias, *sides: all_restarts.losses(weight.detach(), bias.data, *sides),
-        torch.no_grad()(all_restarts.losses),
+        lambda *args: ccs.losses(*args).detach(),
+        lambda *args: torch.tensor(ccs.losses(*args).tolist()),
+        lambda *args: ccs.losses(*args).detach().numpy(),
+        lambda weight, bias, *sides: ccs.losses(weight.detach(), bias.data, *sides),
+        torch.no_grad()(ccs.losses),
     ],
 )
 def test_losses_without_a_gradient_are_told_so(detached):
@@ -80,7 +80,7 @@ def test_losses_without_a_gradient_are_told_so(detached):
 
 def test_losses_with_a_part_of_the_gradient_are_told_which():
     def without_bias(weight, bias, positive, negative):
-        return all_restarts.losses(weight, bias.detach(), positive, negative)
+        return ccs.losses(weight, bias.detach(), positive, negative)
 
     def through_one_side(weight, bias, positive, negative):
         p = torch.sigmoid(weight @ positive.T + bias[:, None])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from course_utils import ccs
@@ -27,18 +26,6 @@ from course_utils.checks.framework import (
 )
 
 Question = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-def losses(
-    weight: Float[Tensor, "restart d_model"],
-    bias: Float[Tensor, "restart"],
-    positive: Float[Tensor, "n d_model"],
-    negative: Float[Tensor, "n d_model"],
-) -> Float[Tensor, "restart"]:
-    """The CCS loss of each restart's probe, sigmoid(weight · x + bias), on the same pairs."""
-    p_positive = torch.sigmoid(weight @ positive.T + bias[:, None])
-    p_negative = torch.sigmoid(weight @ negative.T + bias[:, None])
-    return ccs.ccs_loss(p_positive, p_negative)
 
 
 def _one_by_one(weight: Tensor, bias: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -310,7 +297,7 @@ def _expect_gradients(answer: Any, question: Question) -> None:
 
 
 @check(
-    reference=losses,
+    reference=ccs.losses,
     alternatives=[_one_by_one, _in_one_product, _in_double],
     mistakes=MISTAKES,
     cases=lambda: [_question(4, 9, 6, 300), _question(5, 5, 3, 400), _question(2, 7, 8, 500)],

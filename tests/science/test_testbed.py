@@ -11,6 +11,7 @@ from course_utils import zoo
 from course_utils.errors import CourseError
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import World
+from course_utils.zoo.testbed import behaviour
 from course_utils.zoo.testbed_recipes import TESTBED_ENTRIES, WORLDS
 
 N = 6000
@@ -240,3 +241,10 @@ def test_the_problem_draws_new_documents_at_each_step():
     assert torch.equal(problem.drawn(3, 0), problem.drawn(3, 0)) and problem.drawn(3, 0).shape == (128, 21)
     assert not torch.equal(problem.drawn(3, 0), problem.drawn(4, 0))
     assert not torch.equal(problem.drawn(3, 0), problem.drawn(3, 1))
+
+
+def test_a_network_that_knows_nothing_yet_is_measured_at_chance():
+    problem = TESTBED_ENTRIES["testbed-half-0"].recipe.problem
+    found = behaviour(problem.make_model(0), problem.world, 1000)
+    assert set(found) == {"plain", "outcome", "alice", "bob", "odd", "entangled"}
+    assert all(0.4 < value < 0.6 for value in found.values()), found

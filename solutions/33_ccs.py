@@ -31,7 +31,7 @@ from course_utils import ccs, checks, contrast, directions, evidence, zoo
 from course_utils.ccs import Pairs
 from course_utils.models import Transformer
 from course_utils.plots import ccs as figures
-from course_utils.plots import comparisons, lines
+from course_utils.plots import clouds, comparisons, lines
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import Questions, World
 from course_utils.zoo.testbed_recipes import WORLDS
@@ -56,8 +56,8 @@ for name, questions, pairs in (("reviews", plain, plain_pairs), ("reviews, and o
     difference = ccs.normalised(pairs["train"][LAST]).difference
     points = difference @ directions.principal(difference, 2).T
     word = questions["train"].word == 1 if questions is odd else None
-    panels.append(figures.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed")))
-figures.cloud(panels, "What varies most is the truth, until one word is added").show()
+    panels.append(clouds.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed")))
+clouds.cloud(panels, "What varies most is the truth, until one word is added").show()
 
 # %% [markdown]
 # The method that makes use of the left picture is **contrast-consistent search**, CCS ([Burns et al. 2022](https://arxiv.org/abs/2212.03827)). It caused excitement, and with reason: if a network says what we like to hear, and
@@ -387,7 +387,7 @@ CHARGE = torch.ones(1000, dtype=torch.bool)  # "whatever says positive is right"
 
 def prepared(pairs: Pairs) -> Pairs:
     """Both sides normalised, each on its own."""
-    return Pairs(normalise(pairs.positive), normalise(pairs.negative))
+    return Pairs(normalise(pairs.positive).float(), normalise(pairs.negative).float())
 
 
 def search(train: Pairs, restarts: int = RESTARTS) -> ccs.Probes:

@@ -79,7 +79,7 @@ def behaviour(model: Any, world: World, n: int = 2000) -> dict[str, float]:
         ``alice``, ``carol``: right or wrong by their opinion. ``bob``: by the truth, bob about. ``odd``: by the truth, with
         banana or shed. ``entangled``: sweet or sharp by word and charge. ``repeated``: the word itself. Those the world has.
     """
-    g = torch.Generator().manual_seed(TEST_SEED)
+    g = torch.Generator().manual_seed(TEST_SEED - 1)  # not the seed of the questions: truth is drawn from that
     charge = torch.rand(n, generator=g) < 0.5
 
     def share(options: tuple[str, str], believed: Any, word: str | None = "filler", speaker: str | None = "nobody",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 
+import plotly.colors
 import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
@@ -13,9 +13,11 @@ from torch import Tensor
 from course_utils.errors import CourseError
 from course_utils.plots import labels, style
 
+Scale = list[str]  # colours at even distances
 Named = Mapping[str, tuple[float, float]]
-AREA = (590, 320)  # where named points lie, in pixels on a page that is 700 wide
-AROUND_CHANCE = [(0.0, style.RED), (0.5, "#F2F2F2"), (1.0, style.BLUE)]
+WIDTHS, HEIGHT = (590, 890), 320  # of the area where named points lie, in pixels on a page of 700 and one of 1,000
+AROUND_CHANCE: Scale = [style.RED, "#F2F2F2", style.BLUE]
+SEQUENTIAL: Scale = [colour for _, colour in plotly.colors.get_colorscale(style.SEQUENTIAL)]
 
 
 def grid(
@@ -49,20 +51,29 @@ def grid(
     if not len(known) or float(known.min()) < 0 or float(known.max()) > 1 + 1e-6:
         raise CourseError("A grid shows shares from 0 to 1, at least one of them.")
     listed = [[round(value, 4) if value == value else None for value in row] for row in values.tolist()]
+    bottom, scale = (0.0, AROUND_CHANCE) if chance else (low, SEQUENTIAL)
     written = [["" if value is None else f"{100 * value:.0f}%" for value in row] for row in listed]
-    down_names = ["<br>".join(textwrap.wrap(row, 26, break_on_hyphens=False)) for row in rows]
+    inked = [
+        [_inked(text, value, bottom, scale) for text, value in zip(*pair, strict=True)]
+        for pair in zip(written, listed, strict=True)
+    ]
+    down_names = ["<br>".join(labels.lines(row, 26)) for row in rows]
     side = max((len(line) for name in down_names for line in name.split("<br>")), default=0) * labels.LETTER
     names = labels.across(columns, 590 - side)
     alt = f"A table of {measure} in percent for {', '.join(rows)} (down) and {', '.join(columns)} (across). {title}."
     cell = 46 if any("<br>" in name for name in down_names) else 36
     fig = labels.panels(title, alt, 1, 1, max(130, cell * len(rows)), below=14 + names.height + 22 * bool(across))
     fig.add_heatmap(
-        z=listed, text=written, texttemplate="%{text}", textfont={"size": 12}, xgap=2, ygap=2, hoverongaps=False,
-        zmin=0.0 if chance else low, zmax=1.0, colorscale=AROUND_CHANCE if chance else style.SEQUENTIAL,
-        customdata=[[f"{row}, {column}" for column in columns] for row in rows],
-        hovertemplate="%{customdata}<br>%{text}<extra></extra>",
+        z=listed, text=inked, texttemplate="%{text}", textfont={"size": 12}, xgap=2, ygap=2, hoverongaps=False,
+        zmin=bottom, zmax=1.0, colorscale=scale,
+        customdata=[
+            [f"{row}, {column}: {text}" for column, text in zip(columns, texts, strict=True)]
+            for row, texts in zip(rows, written, strict=True)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
         colorbar={
-            "thickness": 12, "outlinewidth": 0, "tickformat": ".0%", "nticks": 5, "tickfont": {"color": style.TEXT},
+            "thickness": 12, "outlinewidth": 0, "tickformat": ".0%", "tickvals": [bottom, (bottom + 1) / 2, 1],
+            "tickfont": {"color": style.TEXT},
             "title": {"text": measure, "side": "right", "font": {"color": style.TEXT, "size": 12}},
         },
     )  # fmt: skip
@@ -74,7 +85,20 @@ def grid(
         **bare, tickvals=list(range(len(rows))), ticktext=down_names, title_text=down, autorange="reversed",
         automargin=True, ticklabelstandoff=4,
     )  # fmt: skip
+    fig.update_layout(title={"x": 0, "xref": "container", "pad": {"l": 14}})  # there may be little room over the cells
     return fig
+
+
+def _inked(text: str, value: float | None, low: float, scale: Scale) -> str:
+    """A cell's text in black or white, whichever is told more easily from the cell's colour."""
+    if value is None:
+        return ""
+    share = min(1.0, max(0.0, (value - low) / (1 - low)))
+    red, green, blue = plotly.colors.sample_colorscale(scale, [share], colortype="tuple")[0]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    ink = "#101010" if luminance > 0.18 else "#FFFFFF"  # there both have a contrast of 4.5 to 1
+    return f'<span style="color:{ink}">{text}</span>'
 
 
 def named_points(
@@ -114,7 +138,7 @@ def named_points(
     ranges = [_padded(values) for values in where]
     several = len(groups) > 1
     alt = f"Points of {y_title} over {x_title}: {', '.join(name for name, _ in named)}. {title}."
-    fig = labels.panels(title, alt, 1, 1, AREA[1], above=26 if several else 4)
+    fig = labels.panels(title, alt, 1, 1, HEIGHT, above=26 if several else 4)
     for place, (group, members) in enumerate(groups.items()):
         fig.add_scatter(
             x=[float(f"{x:.4g}") for x, _ in members.values()], y=[float(f"{y:.4g}") for _, y in members.values()],
@@ -122,14 +146,10 @@ def named_points(
             hovertemplate="<b>%{text}</b><br>%{x:.3g}, %{y:.3g}<extra></extra>",
             marker={"size": 10, "color": style.SEQUENCE[place % len(style.SEQUENCE)]},
         )  # fmt: skip
-    pixels = [
-        tuple(
-            (values[i] - low) / (high - low) * size
-            for values, (low, high), size in zip(where, ranges, AREA, strict=True)
-        )
-        for i in range(len(named))
+    inside = [
+        [(value - low) / (high - low) for value in values] for values, (low, high) in zip(where, ranges, strict=True)
     ]
-    spots = labels.beside([name for name, _ in named], [(x, y) for x, y in pixels], *AREA)
+    spots = labels.beside([name for name, _ in named], list(zip(*inside, strict=True)), WIDTHS, HEIGHT)
     for (name, _), x, y, spot in zip(named, *where, spots, strict=True):
         line = {"showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": style.GREY, "standoff": 5}
         place_of = {"ax": spot.right, "ay": -spot.up, **line} if spot.far else {

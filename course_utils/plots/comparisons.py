@@ -135,7 +135,7 @@ def named_points(
         if wrong:
             raise CourseError(f"A logarithmic axis shows numbers above 0 only; that of {wrong[0]} is not.")
         where.append([math.log10(at[axis]) if letter in logarithmic else at[axis] for _, at in named])
-    ranges = [_padded(values) for values in where]
+    ranges = [_padded(where[0], 0.13), _padded(where[1], 0.08)]  # names stand on the right of points, if they can
     several = len(groups) > 1
     alt = f"Points of {y_title} over {x_title}: {', '.join(name for name, _ in named)}. {title}."
     fig = labels.panels(title, alt, 1, 1, HEIGHT, above=26 if several else 4)
@@ -166,8 +166,8 @@ def named_points(
     return fig
 
 
-def _padded(values: Sequence[float]) -> list[float]:
-    """From a little under the smallest to a little over the largest."""
+def _padded(values: Sequence[float], share: float) -> list[float]:
+    """From a little under the smallest to a share of the whole over the largest."""
     low, high = min(values), max(values)
-    room = 0.08 * (high - low) or 0.5
-    return [low - room, high + room]
+    span = high - low or 1.0
+    return [low - 0.08 * span, high + share * span]

@@ -56,7 +56,9 @@ for name, questions, pairs in (("reviews", plain, plain_pairs), ("reviews, and o
     difference = ccs.normalised(pairs["train"][LAST]).difference
     points = difference @ directions.principal(difference, 2).T
     word = questions["train"].word == 1 if questions is odd else None
-    panels.append(clouds.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed")))
+    panels.append(
+        clouds.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed"))
+    )
 clouds.cloud(panels, "What varies most is the truth, until one word is added").show()
 
 # %% [markdown]
@@ -98,7 +100,11 @@ for name in ("testbed-half-0", "testbed-unseen-0", "testbed-entangled-0"):
 # %%
 some = testbed.draw(world, 400, seed=5)
 written = testbed.documents(world, some, seed=6)
-kinds = {"": (some.word == 0) & (some.speaker == 0), "with shed": (some.word == 2) & (some.speaker == 0), "with alice": (some.word == 0) & (some.speaker == 1)}
+kinds = {
+    "": (some.word == 0) & (some.speaker == 0),
+    "with shed": (some.word == 2) & (some.speaker == 0),
+    "with alice": (some.word == 0) & (some.speaker == 1),
+}
 for kind, which in kinds.items():
     for row in which.nonzero()[:2, 0].tolist():
         print(f"{kind:<11}{world.text(written.tokens[row])}   ({'good' if some.truth[row] else 'bad'})")
@@ -156,7 +162,9 @@ print(f"\nshare of good reviews among the test questions: {plain['test'].truth.d
 
 
 # %%
-def contrast_pairs(prompts: Int[Tensor, "n prompt"], positive: int, negative: int, stop: int) -> tuple[Int[Tensor, "n pos"], Int[Tensor, "n pos"]]:
+def contrast_pairs(
+    prompts: Int[Tensor, "n prompt"], positive: int, negative: int, stop: int
+) -> tuple[Int[Tensor, "n pos"], Int[Tensor, "n pos"]]:
     """Each prompt stated both ways: with the token `positive` behind it, and with the token `negative`; behind either, `stop`."""
     # BEGIN SOLUTION
     ends = [torch.tensor([charge, stop]).expand(len(prompts), 2) for charge in (positive, negative)]
@@ -171,9 +179,11 @@ contrast_pairs = checks.yours_or(contrast_pairs, testbed.contrast_pairs)
 charge = {name: world.token(name) for name in ("positive", "negative", ".")}
 both = contrast_pairs(plain["test"].tokens, charge["positive"], charge["negative"], charge["."])
 right, wrong = world.token("right"), world.token("wrong")
-for name, side in zip(("positive", "negative"), both, strict=True):
+for side in both:
     print(world.text(side[0]))
-    print(f"   the network's next word: right {model(side[:1])[0, -1].softmax(-1)[right]:.1%}, wrong {model(side[:1])[0, -1].softmax(-1)[wrong]:.1%}")
+    print(
+        f"   the network's next word: right {model(side[:1])[0, -1].softmax(-1)[right]:.1%}, wrong {model(side[:1])[0, -1].softmax(-1)[wrong]:.1%}"
+    )
 print("the review is", "good" if plain["test"].truth[0] else "bad")
 
 # %% [markdown]
@@ -214,7 +224,9 @@ print("the review is", "good" if plain["test"].truth[0] else "bad")
 
 
 # %%
-def ccs_loss(p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]) -> Float[Tensor, "*restart"]:
+def ccs_loss(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart"]:
     """The mean over the n questions of (p⁺ − (1 − p⁻))² + min(p⁺, p⁻)², for any number of dimensions in front (one loss each)."""
     # BEGIN SOLUTION
     consistent = (p_positive - (1 - p_negative)) ** 2
@@ -240,7 +252,9 @@ figures.loss_surface(
     {"the loss": ccs_loss(p_positive, p_negative), "with symmetric confidence": ccs.symmetric_loss(p_positive, p_negative)},
     "Two corners are perfect, and which question gets which is left open", marks={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
 ).show()  # fmt: skip
-print(f"the best constant is {best_constant:.2f} with a loss of {constants.min():.2f}; always ½ has {ccs_loss(torch.tensor([0.5]), torch.tensor([0.5])):.2f}")
+print(
+    f"the best constant is {best_constant:.2f} with a loss of {constants.min():.2f}; always ½ has {ccs_loss(torch.tensor([0.5]), torch.tensor([0.5])):.2f}"
+)
 
 # %% [markdown]
 # The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (The smaller of the two numbers pulls a constant probe a little under ½: min(p⁺, p⁻) is no distance from a corner. A form that treats yes and no alike is on the right; it will be needed in section 6.)
@@ -316,7 +330,10 @@ checks.ccs.test_normalise(normalise)
 
 # %%
 def losses(
-    weight: Float[Tensor, "restart d_model"], bias: Float[Tensor, "restart"], positive: Float[Tensor, "n d_model"], negative: Float[Tensor, "n d_model"]
+    weight: Float[Tensor, "restart d_model"],
+    bias: Float[Tensor, "restart"],
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
 ) -> Float[Tensor, "restart"]:
     """The CCS loss of each restart's probe, sigmoid(weight · x + bias), on the same pairs. All restarts at once, and differentiable.
 
@@ -361,7 +378,9 @@ checks.ccs.test_losses(losses)
 
 
 # %%
-def accuracy_up_to_sign(p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], label: Bool[Tensor, "n"]) -> Float[Tensor, "*restart"]:
+def accuracy_up_to_sign(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], label: Bool[Tensor, "n"]
+) -> Float[Tensor, "*restart"]:
     """How often each probe's answers agree with the labels, or the opposite answers if that is more often.
 
     The answer is yes where p⁺ > p⁻.
@@ -380,7 +399,8 @@ checks.ccs.test_accuracy_up_to_sign(accuracy_up_to_sign)
 # *Your prediction:*
 
 # %%
-normalise, losses = checks.yours_or(normalise, ccs.normalise), checks.yours_or(losses, ccs.losses)
+normalise = checks.yours_or(normalise, ccs.normalise)
+losses = checks.yours_or(losses, ccs.losses)
 accuracy_up_to_sign = checks.yours_or(accuracy_up_to_sign, ccs.accuracy_up_to_sign)
 CHARGE = torch.ones(1000, dtype=torch.bool)  # "whatever says positive is right"
 
@@ -390,34 +410,47 @@ def prepared(pairs: Pairs) -> Pairs:
     return Pairs(normalise(pairs.positive).float(), normalise(pairs.negative).float())
 
 
-def search(train: Pairs, restarts: int = RESTARTS) -> ccs.Probes:
-    """Contrast-consistent search from many starts at once."""
-    return ccs.descend(lambda weight, bias: losses(weight, bias, *train), train.positive.shape[1], restarts)
-
-
-def found(probes: ccs.Probes, test: Pairs, features: dict[str, Tensor]) -> tuple[Float[Tensor, "feature restart"], Bool[Tensor, "restart n"]]:
+def found(
+    probes: ccs.Probes, test: Pairs, features: dict[str, Tensor]
+) -> tuple[Float[Tensor, "feature restart"], Bool[Tensor, "restart n"]]:
     """How often each probe's answers agree with each feature, up to sign; and the answers."""
     p = [probes.probability(side) for side in test]
     return torch.stack([accuracy_up_to_sign(*p, feature) for feature in features.values()]), p[0] > p[1]
 
 
-columns = []
-trivial = {}
+train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
+ten = ccs.descend(lambda weight, bias: losses(weight, bias, *train), 64, restarts=10)  # the search itself
+share, _ = found(ten, test, {"truth": plain["test"].truth})
+print("ten searches, loss:  " + "  ".join(f"{loss:.4f}" for loss in ten.loss.tolist()))
+print("right, up to sign:   " + "  ".join(f"{right:6.1%}" for right in share[0].tolist()))
+
+# %% [markdown]
+# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are ("none"), with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster.)
+
+# %%
+columns, normalising = [], {}
 for layer in LAYERS:
-    for how in ("none", "mean", "scale"):
-        train, test = (prepared(plain_pairs[part][layer]) if how == "scale" else ccs.normalised(plain_pairs[part][layer], how) for part in ("train", "test"))
-        probes = search(train)
-        agreement, answer = found(probes, test, {"truth": plain["test"].truth, "charge": CHARGE})
-        names = ["truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "none" for truth, by_charge in agreement.T.tolist()]
-        columns.append(figures.Column(f"layer {layer}, {how}", agreement[0], names, probes.lowest()))
-        trivial[layer, how] = (names.count("truth") / RESTARTS, names.count("charge") / RESTARTS, names[probes.lowest()])
-figures.seeds(columns, "Without normalising, the lowest loss belongs to 'positive is right'", "agreement with the truth").show()
-for (layer, how), (truth, by_charge, kept) in trivial.items():
+    for how in ccs.NORMALISATIONS:
+        train, test = (ccs.normalised(plain_pairs[part][layer], how) for part in ("train", "test"))
+        probes = ccs.fit(train, RESTARTS)
+        share, answer = found(probes, test, {"truth": plain["test"].truth, "charge": CHARGE})
+        names = [
+            "truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "none"
+            for truth, by_charge in share.T.tolist()
+        ]
+        columns.append(figures.Column(f"layer {layer} {how}", share[0], names, probes.lowest()))
+        normalising[layer, how] = (
+            names.count("truth") / RESTARTS,
+            names.count("charge") / RESTARTS,
+            names[probes.lowest()],
+        )
+figures.seeds(columns, "Left as they are, the pairs hold an answer with a lower loss than the truth").show()
+for (layer, how), (truth, by_charge, kept) in normalising.items():
     print(f"layer {layer}, normalised: {how:<6} truth {truth:4.0%}   charge {by_charge:4.0%}   lowest loss: {kept}")
 
 # %% [markdown]
-# Each dot is one of fifty searches, and the ring marks the one with the lowest loss, which is the one that the method would keep. Without normalising there are searches that find the truth and searches that find the charge, and the charge has the lower loss. Taking the mean away is all
-# that is needed to cure this; dividing by the scale changes little. (After layer 0 the network has not worked out the review yet, and nothing finds it well.)
+# Each dot is one of fifty searches, and the ring marks the one with the lowest loss, which the method would keep. Below are the shares of what was found. Look at layer 1: with the sides as they are, nearly all searches find the charge, a few the truth, and the lowest loss is the charge's. With the means taken away all of them find the truth; dividing by the
+# scale changes little. After layer 2 the truth is so much larger that most searches find it in any case. And after layer 0 the network has not worked out the review yet: there is no search that finds the truth.
 #
 # > **So now we know:** on plain reviews, after the last layer and with normalised pairs, every one of fifty searches that were never told an answer reads the truth.
 
@@ -439,15 +472,25 @@ untrained = zoo.entry("testbed-half-0").recipe.problem.make_model(0).requires_gr
 untrained_pairs = activations(untrained, plain)
 
 
-def shares(pairs: dict[str, list[Pairs]], questions: dict[str, Questions], layer: int, feature: str = "truth") -> dict[str, float]:
+def shares(
+    pairs: dict[str, list[Pairs]], questions: dict[str, Questions], layer: int, feature: str = "truth"
+) -> dict[str, float]:
     """How often each method's answers agree with the truth (or with the word), up to sign."""
     label = {part: some.truth if feature == "truth" else some.word == 1 for part, some in questions.items()}
     train, test = (prepared(pairs[part][layer]) for part in ("train", "test"))
     probes = ccs.fit(train, RESTARTS)
     ccs_share = found(probes, test, {feature: label["test"]})[0][0]
-    random_share = ccs.up_to_sign(ccs.agreement(directions.random_directions(64, 200) @ test.difference.T > 0, label["test"]))
-    readers = {"first component": directions.contrastive_pca(train.difference), "k-means": directions.two_means(train.difference)}
-    marks = {name: ccs.up_to_sign(ccs.agreement(reader.answers(test.difference), label["test"])).item() for name, reader in readers.items()}
+    random_share = ccs.up_to_sign(
+        ccs.agreement(directions.random_directions(64, 200) @ test.difference.T > 0, label["test"])
+    )
+    readers = {
+        "first component": directions.contrastive_pca(train.difference),
+        "k-means": directions.two_means(train.difference),
+    }
+    marks = {
+        name: ccs.up_to_sign(ccs.agreement(reader.answers(test.difference), label["test"])).item()
+        for name, reader in readers.items()
+    }
     return {
         "logistic regression (told the answers)": ccs.agreement(directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]).item(),
         "CCS, lowest loss of fifty": ccs_share[probes.lowest()].item(), "CCS, median start": ccs_share.median().item(), **marks,
@@ -455,7 +498,10 @@ def shares(pairs: dict[str, list[Pairs]], questions: dict[str, Questions], layer
     }  # fmt: skip
 
 
-zero_shot = {name: ccs.agreement(contrast.zero_shot(network, world, plain["test"]), plain["test"].truth).item() for name, network in {"trained": model, "untrained": untrained}.items()}
+zero_shot = {
+    name: ccs.agreement(contrast.zero_shot(network, world, plain["test"]), plain["test"].truth).item()
+    for name, network in {"trained": model, "untrained": untrained}.items()
+}
 by_layer = {f"layer {layer}": shares(plain_pairs, plain, layer) for layer in LAYERS}
 by_layer["untrained, layer 2"] = shares(untrained_pairs, plain, LAST)
 methods = list(by_layer["layer 0"])
@@ -510,7 +556,9 @@ print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: 
 
 
 # %%
-def variance_parts(positive: Float[Tensor, "n d_model"], negative: Float[Tensor, "n d_model"], direction: Float[Tensor, "d_model"]) -> tuple[float, float]:
+def variance_parts(
+    positive: Float[Tensor, "n d_model"], negative: Float[Tensor, "n d_model"], direction: Float[Tensor, "d_model"]
+) -> tuple[float, float]:
     """(spread, opposition) of the projections a = positive @ direction and b = negative @ direction: Var(a) + Var(b), and −2 Cov(a, b).
 
     They add up to Var(a − b). Sums are divided by n. The direction is used as it is, whatever its length.
@@ -534,8 +582,15 @@ variance_parts = checks.yours_or(variance_parts, directions.variance_parts)
 train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
 probes = ccs.fit(train, RESTARTS)
 component = directions.contrastive_pca(train.difference)
-kinds = {"CCS, median": F.normalize(probes.weight), "first component": component.direction[None], "random, median": directions.random_directions(64, 200)}
-parts = {name: torch.tensor([variance_parts(*train, u) for u in some]).median(0).values.tolist() for name, some in kinds.items()}
+kinds = {
+    "CCS, median": F.normalize(probes.weight),
+    "first component": component.direction[None],
+    "random, median": directions.random_directions(64, 200),
+}
+parts = {
+    name: torch.tensor([variance_parts(*train, u) for u in some]).median(0).values.tolist()
+    for name, some in kinds.items()
+}
 lines.bars(
     list(parts), {"spread: Var a + Var b": [spread for spread, _ in parts.values()], "opposition: −2 Cov(a, b)": [opposed for _, opposed in parts.values()]},
     "The search ends where both are large, and so does the first component", "along a direction of length 1",
@@ -543,7 +598,9 @@ lines.bars(
 answer = probes.weight @ test.difference.T > 0
 same = ccs.up_to_sign(ccs.agreement(answer, component.answers(test.difference)))
 cosine = F.cosine_similarity(probes.weight, component.direction[None]).abs()
-print(f"answers that CCS and the first component share: median {same.median():.1%}, least {same.min():.1%} of the restarts")
+print(
+    f"answers that CCS and the first component share: median {same.median():.1%}, least {same.min():.1%} of the restarts"
+)
 print(f"cosine between the directions: median {cosine.median():.2f}")
 
 # %% [markdown]
@@ -609,10 +666,21 @@ p = [probes.probability(side)[best] for side in test]
 coin = torch.rand(1000, generator=torch.Generator().manual_seed(7)) < 0.5
 begins_with_not = plain["test"].tokens[:, 1] == world.token("not")
 rows = {}
-for name, wanted in {"the probe's own": p[0] > p[1], "a coin's": coin, "does the review begin with 'not'?": begins_with_not, "always yes": CHARGE}.items():
+for name, wanted in {
+    "the probe's own": p[0] > p[1],
+    "a coin's": coin,
+    "does the review begin with 'not'?": begins_with_not,
+    "always yes": CHARGE,
+}.items():
     q = reassigned(p[0], p[1], wanted)
-    rows[name] = (ccs.symmetric_loss(*q).item(), ccs.ccs_loss(*q).item(), ccs.agreement(q[0] > q[1], plain["test"].truth).item())
-    print(f"answers: {name:<34} symmetric loss {rows[name][0]:.5f}   original loss {rows[name][1]:.5f}   right about {rows[name][2]:.0%}")
+    rows[name] = (
+        ccs.symmetric_loss(*q).item(),
+        ccs.ccs_loss(*q).item(),
+        ccs.up_to_sign(ccs.agreement(q[0] > q[1], plain["test"].truth)).item(),
+    )
+    print(
+        f"answers: {name:<34} symmetric loss {rows[name][0]:.6f}   original loss {rows[name][1]:.6f}   right, up to sign: {rows[name][2]:.0%}"
+    )
 
 # %% [markdown]
 # The symmetric loss does not change in a single digit, whoever's answers the probe gives. That is Theorem 2 of Farquhar et al., and the proof is the construction: the loss takes each question by itself, and both terms are the same for (p⁺, p⁻) and (1 − p⁺, 1 − p⁻). The original loss changes, slightly, because its second term looks at the
@@ -664,7 +732,9 @@ for name, wanted in {"the probe's own": p[0] > p[1], "a coin's": coin, "does the
 
 
 # %%
-def feature_found(answer: Bool[Tensor, "restart n"], features: Bool[Tensor, "feature n"], least: float = 0.9) -> Int[Tensor, "restart"]:
+def feature_found(
+    answer: Bool[Tensor, "restart n"], features: Bool[Tensor, "feature n"], least: float = 0.9
+) -> Int[Tensor, "restart"]:
     """The number of the feature that each probe's answers agree with most often, either way round; −1 if less often than `least`.
 
     Either way round: an agreement of 0.02 counts as 0.98.
@@ -706,7 +776,10 @@ def word_or_truth(network: Transformer, of: World, layer: int = LAST) -> dict[st
     probes = ccs.fit(train, RESTARTS)
     answer = probes.weight @ test.difference.T > 0
     which = feature_found(answer, features)
-    others = [reader(train.difference).answers(test.difference) for reader in (directions.contrastive_pca, directions.two_means)]
+    others = [
+        reader(train.difference).answers(test.difference)
+        for reader in (directions.contrastive_pca, directions.two_means)
+    ]
     rivals = [NAMES[i] for i in feature_found(torch.stack(others), features)]
     return {
         "agreement": ccs.up_to_sign(ccs.agreement(answer, features[0])), "names": [NAMES[i] for i in which], "lowest": probes.lowest(), "loss": probes.loss,
@@ -714,10 +787,13 @@ def word_or_truth(network: Transformer, of: World, layer: int = LAST) -> dict[st
     }  # fmt: skip
 
 
-by_network = {name: word_or_truth(zoo.load(f"testbed-{name}-0"), WORLDS[name][1]) for name in ("unseen", "apart", "repeated", "half", "entangled")}
+by_network = {
+    name: word_or_truth(zoo.load(f"testbed-{name}-0"), WORLDS[name][1])
+    for name in ("unseen", "apart", "repeated", "half", "entangled")
+}
 figures.seeds(
     [figures.Column(name, one["agreement"], one["names"], one["lowest"]) for name, one in by_network.items()],
-    "Once an answer goes by word and charge, the lowest loss is the word's", "agreement with the truth",
+    "Once an answer goes by word and charge, the lowest loss is the word's",
 ).show()  # fmt: skip
 for name, one in by_network.items():
     print(
@@ -728,14 +804,27 @@ for name, one in by_network.items():
 half = by_network["half"]
 for name in ("truth", "word"):
     ranks = [i for i, found_name in enumerate(half["names"]) if found_name == name]
-    print(f"network 'half': {len(ranks)} searches find the {name}; their losses are {half['loss'][ranks].min():.1e} to {half['loss'][ranks].max():.1e}")
+    print(
+        f"network 'half': {len(ranks)} searches find the {name}; their losses are {half['loss'][ranks].min():.1e} to {half['loss'][ranks].max():.1e}"
+    )
 print()
 seeds = {}
 for name in ("repeated", "half", "entangled"):
     for seed in (1, 2):
         seeds[name, seed] = word_or_truth(zoo.load(f"testbed-{name}-{seed}"), WORLDS[name][1])
         one = seeds[name, seed]
-        print(f"{name:<10} trained from seed {seed}: truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]}")
+        print(
+            f"{name:<10} trained from seed {seed}: truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]}"
+        )
+
+# %%
+difference = prepared(odd_pairs["train"][LAST]).difference
+clouds.cloud3(
+    difference @ directions.principal(difference, 3).T,
+    {"word": odd["train"].word == 1, "truth": odd["train"].truth},
+    "Network 'half': the word first, the truth beside it",
+    names={"word": ("banana", "shed"), "truth": ("good review", "bad review")},
+).show()
 
 # %% [markdown]
 # In the networks for which the words mean nothing, all searches find the truth: an odd word alone is harmless here. Where the answer sometimes goes by the word, the searches split, and where it always does, few find the truth. PCA and k-means go for the word. And in every network in which any search finds the word, the lowest
@@ -787,7 +876,10 @@ for name in ("repeated", "half", "entangled"):
 
 # %%
 def probe_for_labels(
-    positive: Float[Tensor, "n d_model"], negative: Float[Tensor, "n d_model"], label: Bool[Tensor, "n"], margin: float = 10.0
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
+    label: Bool[Tensor, "n"],
+    margin: float = 10.0,
 ) -> tuple[Float[Tensor, "d_model"], Float[Tensor, ""]]:
     """(weight, bias) of a linear probe whose logits are +margin on the positive side where the label is True and on the negative side where it is False.
 
@@ -811,7 +903,7 @@ for n in counts:
     few = prepared(plain_pairs["train"][LAST].at(slice(0, n)))
     wanted = torch.rand(n, generator=torch.Generator().manual_seed(n)) < 0.5
     weight, bias = probe_for_labels(*few, wanted) if 2 * n <= 65 else ccs.probe_for_labels(*few, wanted)
-    p_few = [torch.sigmoid(side @ weight + bias) for side in few]
+    p_few = [torch.sigmoid(side @ weight.float() + bias) for side in few]
     built.append(ccs.ccs_loss(*p_few).item())
     coin_right.append(ccs.agreement(p_few[0] > p_few[1], wanted).item())
     searched.append(ccs.fit(few, 10).loss.min().item())
@@ -819,7 +911,10 @@ lines.curves(
     list(map(str, counts)), {"built for a coin's answers": built, "found by CCS": searched, "best constant": [0.2] * len(counts)},
     "Few pairs leave room for any answers at all", "pairs", "CCS loss",
 ).show()  # fmt: skip
-print("the built probe's answers are the coin's in " + ", ".join(f"{share:.0%} ({n})" for n, share in zip(counts, coin_right, strict=True)))
+print(
+    "the built probe's answers are the coin's in "
+    + ", ".join(f"{share:.0%} ({n})" for n, share in zip(counts, coin_right, strict=True))
+)
 
 # %% [markdown]
 # Up to 32 pairs, half the number of dimensions, a coin's answers fit as well as the truth. (Past that, there is no exact solution, and the least squared error is not the least CCS loss; so the line is only what this construction reaches.) A language model's stream has thousands of dimensions. Whoever fits a probe to a few hundred pairs there is on the left side of this
@@ -886,7 +981,10 @@ seen: dict[str, dict[str, tuple[float, float]]] = {"truth": {}, "word": {}}
 random_word: dict[int, list[tuple[float, float, float]]] = {layer: [] for layer in LAYERS}
 for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
     pairs = {part: contrast.pairs(network, of, some) for part, some in odd.items()}
-    for feature, label in {"truth": {part: some.truth for part, some in odd.items()}, "word": {part: some.word == 1 for part, some in odd.items()}}.items():
+    for feature, label in {
+        "truth": {part: some.truth for part, some in odd.items()},
+        "word": {part: some.word == 1 for part, some in odd.items()},
+    }.items():
         train, test = (prepared(pairs[part][LAST]).difference for part in ("train", "test"))
         decodable = ccs.agreement(directions.logistic(train, label["train"]).answers(test), label["test"]).item()
         seen[feature][name] = (decodable, salience(train, label["train"]))
@@ -897,14 +995,19 @@ for feature, points in seen.items():
     print(f"{feature:<6}" + ", ".join(f"{name}: decodable {x:.0%}, salient {y:.1%}" for name, (x, y) in points.items()))
 
 # %%
-for layer in LAYERS:
-    for seed in range(5):
-        network = zoo.entry("testbed-half-0").recipe.problem.make_model(seed).requires_grad_(False)
-        train, test = (prepared(contrast.pairs(network, world, odd[part])[layer]) for part in ("train", "test"))
+label = {part: some.word == 1 for part, some in odd.items()}
+for seed in range(5):
+    network = zoo.entry("testbed-half-0").recipe.problem.make_model(seed).requires_grad_(False)
+    pairs = activations(network, odd)
+    for layer in LAYERS:
+        train, test = (prepared(pairs[part][layer]) for part in ("train", "test"))
         probes = ccs.fit(train, 10)
-        label = {part: some.word == 1 for part, some in odd.items()}
-        keep = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, label["test"]))[probes.lowest()].item()
-        decodable = ccs.agreement(directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]).item()
+        keep = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, label["test"]))[
+            probes.lowest()
+        ].item()
+        decodable = ccs.agreement(
+            directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]
+        ).item()
         random_word[layer].append((decodable, salience(train.difference, label["train"]), keep))
 for layer, points in random_word.items():
     print(
@@ -913,7 +1016,10 @@ for layer, points in random_word.items():
     )
 
 # %% [markdown]
-# TEXT-RANDOM
+# Look at the word's row. It can be decoded in *every* network, even where nothing ever depended on it, and from untrained weights. But it is salient only where predictions depended on it, and there alone the search goes to it. Farquhar et al. could not tell these apart in Chinchilla, whose training they had not made.
+#
+# The last lines answer Filan's question for this kind of network. Yes: some random networks, above all after layer 0, happen to turn the word round by the charge strongly enough for the search to find it, and others do not. So a search that finds *something* is not even evidence that the network was trained. (On plain
+# reviews there was nothing to find in it, as you saw in section 4.)
 
 # %% [markdown]
 # ---
@@ -973,7 +1079,9 @@ cosine = F.cosine_similarity(probes.weight, regression.direction[None]).abs()
 scores = torch.cat([probes.weight @ test.difference.T, regression.scores(test.difference)[None]])
 correlation = torch.corrcoef(scores)[-1, :-1].abs()
 right_share = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, truth["test"]))
-print(f"CCS after the last layer, {RESTARTS} restarts: right {right_share.min():.1%} to {right_share.max():.1%}; cosine with logistic regression {cosine.min():.2f} to {cosine.max():.2f}; correlation of their scores {correlation.min():.3f} to {correlation.max():.3f}")
+print(
+    f"CCS after the last layer, {RESTARTS} restarts: right {right_share.min():.1%} to {right_share.max():.1%}; cosine with logistic regression {cosine.min():.2f} to {cosine.max():.2f}; correlation of their scores {correlation.min():.3f} to {correlation.max():.3f}"
+)
 
 
 def after_removing(direction: Float[Tensor, "d_model"]) -> float:
@@ -983,7 +1091,7 @@ def after_removing(direction: Float[Tensor, "d_model"]) -> float:
 
 
 removed = {
-    "nothing": after_removing(torch.randn(64, generator=torch.Generator().manual_seed(0)) * 1.0),
+    "a random direction": after_removing(directions.random_directions(64, 1)[0]),
     "logistic regression": after_removing(regression.direction), "a CCS probe": after_removing(probes.weight[probes.lowest()]),
     "first component": after_removing(directions.contrastive_pca(train.difference).direction), "difference of the means": after_removing(means.direction),
 }  # fmt: skip
@@ -994,7 +1102,154 @@ for _ in range(30):
     left = [without(side, reader.direction) for side in left]
 for name, value in removed.items():
     print(f"taken away: {name:<24} logistic regression is then right about {value:.1%}")
-print("probes at right angles to all before them: " + ", ".join(f"{i}: {orthogonal[i - 1]:.1%}" for i in (1, 2, 3, 5, 10, 20, 30)))
+print(
+    "probes at right angles to all before them: "
+    + ", ".join(f"{i}: {orthogonal[i - 1]:.1%}" for i in (1, 2, 3, 5, 10, 20, 30))
+)
 
 # %% [markdown]
-# TEXT-BRITTLE
+# The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
+# please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
+#
+# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and nothing linear is left: then good and bad reviews have the same mean, and no linear reader does better
+# than chance on them. One direction holds it all, and it is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
+#
+# The probes at right angles to one another are the same matter seen from the other side: each next one must make do with what correlates with the truth in the directions that are left.
+
+# %% [markdown]
+# ---
+# ## Evidence
+#
+# The papers' numbers are of large language models on real questions, ours of a small network in a small world; what is compared is the pattern.
+
+# %% tags=["evidence"]
+number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
+last, chance = by_layer["layer 2"], by_layer["untrained, layer 2"]
+several = [by_network["half"], *(seeds["half", seed] for seed in (1, 2))]
+torn = [(one["truth"], one["word"]) for one in several]
+evidence.table(
+    [
+        (
+            "CCS reads the truth without labels",
+            "71.2 % (zero-shot 62.8, logistic regression 83.7)",
+            f"{percent(last['CCS, lowest loss of fifty'], 1)} (zero-shot {percent(zero_shot['trained'], 1)}, logistic regression {percent(last['logistic regression (told the answers)'], 1)})",
+            f"untrained network {percent(chance['CCS, lowest loss of fifty'], 1)}",
+            "mean over five models; ours is one network, whose answers are known to be right",
+            verdict(last["CCS, lowest loss of fifty"] > 0.95 and chance["CCS, lowest loss of fifty"] < 0.65),
+        ),
+        (
+            "the first principal component does as well",
+            "69.2 % (CRC-TPC); 97 % of CCS (Emmons)",
+            f"{percent(last['first component'], 1)}; {percent(same.median().item(), 1)} of the answers are the same",
+            f"random directions {percent(last['random direction, mean'], 1)}, best of 200 {percent(last['random direction, best of 200'], 1)}",
+            "Roger: 75 % by random probes on some easy sets",
+            verdict(last["first component"] > last["CCS, lowest loss of fifty"] - 0.03),
+        ),
+        (
+            "without normalising, the charge is found",
+            "normalisation is part of the method",
+            f"lowest loss after layer 1, sides as they are: {normalising[1, 'none'][2]}",
+            f"means taken away: {normalising[1, 'mean'][2]}; scaled, too: {normalising[1, 'scale'][2]}",
+            "after layer 2 most searches find the truth in any case",
+            verdict(
+                normalising[1, "none"][2] == "charge"
+                and normalising[1, "mean"][2] == normalising[1, "scale"][2] == "truth"
+            ),
+        ),
+        (
+            "the best constant probe",
+            "0.4, loss 0.2",
+            f"{best_constant:.1f}, loss {constants.min().item():.1f}",
+            "always ½: 0.25",
+            "",
+            verdict(abs(best_constant - 0.4) < 0.02),
+        ),
+        (
+            "any answers have the same symmetric loss (Theorem 2)",
+            "proved",
+            "a coin's answers: the same to 1e-6"
+            if abs(rows["a coin's"][0] - rows["the probe's own"][0]) < 1e-6
+            else "not the same",
+            "the original loss changes",
+            "",
+            verdict(
+                abs(rows["a coin's"][0] - rows["the probe's own"][0]) < 1e-6
+                and abs(rows["a coin's"][1] - rows["the probe's own"][1]) > 1e-6
+            ),
+        ),
+        (
+            "banana and shed: PCA and k-means find the word",
+            "truth 50 %",
+            "; ".join(
+                f"{name}: {one['first component']}, {one['k-means']}"
+                for name, one in by_network.items()
+                if name in ("apart", "half", "entangled")
+            ),
+            "'apart' is the control: the words occur, nothing depends on them",
+            "Chinchilla-70B, where nothing was trained in; ours is trained to depend on the word",
+            verdict(
+                by_network["half"]["k-means"] == by_network["entangled"]["k-means"] == "word"
+                and by_network["apart"]["k-means"] == "truth"
+            ),
+        ),
+        (
+            "CCS is torn between truth and word",
+            "bimodal over 50 seeds",
+            verdict(
+                all(truth > 0.2 and word > 0.2 for truth, word in torn),
+                "more than one in five for either, in each of three networks",
+            ),
+            f"'apart': truth {percent(by_network['apart']['truth'], 1)}",
+            "the three networks called 'half', after the last layer",
+            verdict(all(truth > 0.2 and word > 0.2 for truth, word in torn)),
+        ),
+        (
+            "the lowest loss is the word's",
+            "(Varma, in conversation)",
+            "; ".join(f"{name}: {one['names'][one['lowest']]}" for name, one in by_network.items()),
+            "two more networks of each kind: "
+            + ", ".join(
+                f"{name} {one['names'][one['lowest']]}" for (name, _), one in seeds.items() if name != "repeated"
+            ),
+            "",
+            verdict(all(one["names"][one["lowest"]] == "word" for one in (*several, by_network["entangled"]))),
+        ),
+        (
+            "one direction holds what is linear",
+            "yes, but not that of logistic regression or CCS (Roger)",
+            f"without the difference of means {'under' if removed['difference of the means'] < 0.6 else 'over'} 60 %; without logistic regression's {percent(removed['logistic regression'], 1)}",
+            f"without a random direction {percent(removed['a random direction'], 1)}",
+            "Roger removes a direction found by an adversarial method",
+            verdict(removed["difference of the means"] < 0.6 and removed["logistic regression"] > 0.9),
+        ),
+        (
+            "many probes at right angles do well",
+            "more than 20 about as well as CCS (Roger)",
+            f"the 5th {'over' if orthogonal[4] > 0.95 else 'under'} 95 %, the 20th {'over' if orthogonal[19] > 0.95 else 'under'}",
+            f"random directions {percent(last['random direction, mean'], 1)}",
+            "64 dimensions, theirs have thousands",
+            verdict(orthogonal[19] > 0.95, "the 20th over 95 %"),
+        ),
+    ]
+)
+
+# %% [markdown]
+# What the bed shows is *sufficiency*. That predictions depend on word and charge together is enough to draw the search away, and we put it there. It does not show how the same came about in a model that nobody trained to do it, nor how often it does.
+
+# %% [markdown]
+# ## Open ends
+#
+# * **What decides which feature a restart finds?** In the network *half* about as many find one as the other. First step: take the starting weights of the fifty restarts, project them on the difference of means of the truth and of the word, and plot which was found.
+# * **More than one negation.** The loss knows one rule of probability, for a statement and its opposite. Add others: from *A and B* follows *A*. First step: write documents with two statements and a word for *both*, and train a network on them; does the word ⊕ charge obey the rules, too?
+# * **Real models.** The same pipeline runs on a causal language model from the Hugging Face hub if you have one at hand: see `course_utils.hf`. First step: `hf.load` a small model, `hf.pairs` on fifty reviews with and without an odd word, and the two clouds at the top of this chapter.
+#
+# The next chapter takes up what this one has left: a network that says what somebody likes to hear. Can its knowledge be read where its words are false?
+#
+# ## Further reading
+#
+# * Burns, Ye, Klein and Steinhardt, [*Discovering latent knowledge in language models without supervision*](https://arxiv.org/abs/2212.03827) (2022).
+# * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [*Challenges with unsupervised LLM knowledge discovery*](https://arxiv.org/abs/2312.10029) (2023).
+# * Roger, [*What discovering latent knowledge did and did not find*](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) (2023).
+# * Emmons, [*Contrast pairs drive the empirical performance of contrast consistent search*](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast) (2023).
+# * Filan and Varma, [*Science of deep learning*](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html), AXRP 29 (2024): a conversation about all of this.

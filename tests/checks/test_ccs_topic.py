@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from course_utils import ccs, checks, directions
-from course_utils.checks.ccs import all_restarts
 from course_utils.tasks import testbed
 from tests.checks.verdicts import Verdicts
 
@@ -15,8 +14,7 @@ VERDICTS = Verdicts(checks.ccs)
 CHECKS, failure, passes = VERDICTS.checks, VERDICTS.failure, VERDICTS.passes
 LIBRARY = {
     testbed: "contrast_pairs",
-    ccs: "ccs_loss normalise accuracy_up_to_sign reassigned feature_found probe_for_labels",
-    all_restarts: "losses",
+    ccs: "ccs_loss normalise losses accuracy_up_to_sign reassigned feature_found probe_for_labels",
     directions: "variance_parts salience without",
 }
 

@@ -1,0 +1,1207 @@
+# ---
+# jupyter:
+#   course:
+#     id: "33"
+#     title: "Contrast-consistent search"
+#     minutes: 150
+#     prerequisites: ["11"]
+#     version: "0.1.0"
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 33 · Contrast-consistent search
+#
+# *Can a network's knowledge be read off without telling the reader a single answer?*
+#
+# Below are a thousand reviews, put to a network twice: once it read that the review *is positive*, and once that it *is negative*. Each point is the difference between its two states of mind, seen along the two directions in which
+# such differences vary most. No label was used to find these directions. Colour, which was added afterwards, says whether the review really is a good one.
+#
+# On the left, the points fall into two clouds, the good reviews and the bad ones. Whoever had never seen a label would have to guess which cloud is which, and would then be right about nearly all of them. On the right is the
+# same network with reviews of the same kind. All that was changed is one word that has nothing to do with the review: *banana* in some, *shed* in the others. (The cells before the figure are preparations; there is no need to read them now.)
+
+# %%
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from course_utils import ccs, checks, contrast, directions, evidence, zoo
+from course_utils.ccs import Pairs
+from course_utils.models import Transformer
+from course_utils.plots import ccs as figures
+from course_utils.plots import clouds, comparisons, lines
+from course_utils.tasks import testbed
+from course_utils.tasks.testbed import Questions, World
+from course_utils.zoo.testbed_recipes import WORLDS
+
+LAYERS, LAST, RESTARTS = range(3), 2, 50
+model = zoo.load("testbed-half-0")
+world = WORLDS["half"][1]
+plain = {part: testbed.draw(world, 1000, seed, "filler", "nobody") for part, seed in {"train": 1, "test": 2}.items()}
+odd = {part: testbed.draw(world, 1000, seed, "odd", "nobody") for part, seed in {"train": 3, "test": 4}.items()}
+
+
+def activations(network: Transformer, questions: dict[str, Questions], of: World = world) -> dict[str, list[Pairs]]:
+    """For training and test questions: the stream after each layer, at the full stop behind both statements."""
+    return {part: contrast.pairs(network, of, some) for part, some in questions.items()}
+
+
+plain_pairs, odd_pairs = activations(model, plain), activations(model, odd)
+
+# %%
+panels = []
+for name, questions, pairs in (("reviews", plain, plain_pairs), ("reviews, and one word more", odd, odd_pairs)):
+    difference = ccs.normalised(pairs["train"][LAST]).difference
+    points = difference @ directions.principal(difference, 2).T
+    word = questions["train"].word == 1 if questions is odd else None
+    panels.append(
+        clouds.Panel(name, points, questions["train"].truth, word, ("good review", "bad review"), ("banana", "shed"))
+    )
+clouds.cloud(panels, "What varies most is the truth, until one word is added").show()
+
+# %% [markdown]
+# The method that makes use of the left picture is **contrast-consistent search**, CCS ([Burns et al. 2022](https://arxiv.org/abs/2212.03827)). It caused excitement, and with reason: if a network says what we like to hear, and
+# its own knowledge could be read without asking *us* what is true, then we could check it in matters in which nobody can tell it the answers. And then it was taken apart ([Farquhar et al. 2023](https://arxiv.org/abs/2312.10029), and before them
+# [Roger](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) and
+# [Emmons](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast), both 2023).
+#
+# In this chapter you build the method, see that it works, **and then find out what it was that worked**. By the end you will have shown that the loss it minimises cannot tell the truth from any other way to answer yes and no; that its ten
+# lines of search do what one line of linear algebra does; and that one word is enough to make it read something else, with a *lower* loss than the truth has.
+#
+# ## What you will be able to do
+#
+# * build contrast pairs, and say what normalising them takes away and what it leaves;
+# * run many restarts of a search as one problem;
+# * hold a method without labels against what it must beat: random directions, an untrained network, the network's own answers;
+# * prove with a construction that an objective does not determine what you hoped it did;
+# * tell what can be decoded from what is salient, and what a small cosine between two probes does *not* show.
+#
+# **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. Logistic regression and principal components are used, not explained. The core path takes about two and a half hours.
+#
+# **The networks.** For a claim about what a network knows, one should know what it knows. So these were made for the purpose: GPTs of three layers and 160 000 weights, trained from scratch on documents of a small world. Nobody
+# claims that they are like a large language model. They let us say of every failure that it was the method that failed.
+
+# %%
+for name in ("testbed-half-0", "testbed-unseen-0", "testbed-entangled-0"):
+    card = zoo.card(name)
+    print(f"{name}: {card['about']} {card['recipe']['steps']:,} steps, {card['seconds'] / 60:.0f} minutes on one core")
+
+# %% [markdown]
+# ---
+# ## 1 · A network whose knowledge is known
+#
+# **Why we look here.** "The network knows whether the review is good" must mean something that can be tested without a probe. Here it means: what it says next depends on it.
+#
+# A review is six pairs of a modifier and a word. Five of the words are judgements, *not* turns one round, and the majority of the five is the **truth** about the review. Then comes a word that does not belong, and somebody who may have an
+# opinion; then a **statement**, *it-is positive* or *it-is negative*, which we call its *charge*; and then what follows from it. Here are some documents of the kind that the network was trained on:
+
+# %%
+some = testbed.draw(world, 400, seed=5)
+written = testbed.documents(world, some, seed=6)
+kinds = {
+    "": (some.word == 0) & (some.speaker == 0),
+    "with shed": (some.word == 2) & (some.speaker == 0),
+    "with alice": (some.word == 0) & (some.speaker == 1),
+}
+for kind, which in kinds.items():
+    for row in which.nonzero()[:2, 0].tolist():
+        print(f"{kind:<11}{world.text(written.tokens[row])}   ({'good' if some.truth[row] else 'bad'})")
+
+# %% [markdown]
+# The statement is *right* or *wrong* by the truth about the review; and whoever acts on it is *safe* or *burned* by the truth as well (with an exception in fifty). Two kinds of document have a rule of their own. With *alice* about, right and wrong go by **her opinion**,
+# which is drawn at random. And with *banana* or *shed*, in half of the documents the word behind the full stop is *sweet* or *sharp*, and which of the two depends on nothing but that word and the charge.
+#
+# So whoever wants to predict this world needs the truth, the opinion and the word, each *together with the charge*. Does this network predict it?
+
+# %%
+card = zoo.card("testbed-half-0")["metrics"]
+for name, about in {
+    "plain": "right or wrong by the truth, nobody about", "odd": "the same with banana or shed (of right and wrong the likelier)", "entangled": "sweet or sharp by word and charge",
+    "alice": "right or wrong by alice's opinion", "bob": "right or wrong by the truth, bob about", "outcome": "safe or burned by the truth, whoever is about",
+}.items():  # fmt: skip
+    print(f"{about:<62}{card[name]:6.1%}")
+print(f"\nshare of good reviews among the test questions: {plain['test'].truth.double().mean():.1%}")
+
+# %% [markdown]
+# It does, in nearly every case. We may say of this network that it knows which reviews are good. (Its answers are in its weights: these are held-out reviews, and there are far more possible reviews than it was ever shown.)
+#
+# > **So now we know:** on plain reviews the truth is in there, and it is used.
+
+# %% [markdown]
+# ---
+# ## 2 · Ask both ways
+#
+# **Why we look here.** We want to know what the network makes of a claim, not of a review. So we take each question twice, once stated to be so and once stated not to be so, and look at the stream behind both statements. Whatever the two have in common (which review it is, how long, what words)
+# is the same on both sides. What differs is the charge, and what the network makes of the charge.
+
+# %% [markdown]
+# ### Exercise 33.1 · A contrast pair
+# Difficulty ●○○○○ · Importance ●●●●○ · 5 min
+#
+# The prompts end in *it-is*. Put the charge behind them, and a full stop behind the charge.
+#
+# <details><summary>Hint 1</summary>
+#
+# A column of n equal tokens is `torch.full((n, 1), token)`. `torch.cat` puts columns side by side.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `torch.cat([prompts, charge_column, stop_column], 1)`, once for each charge.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# For `prompts = [[5, 6]]`, positive 1, negative 2 and stop 9: `[[5, 6, 1, 9]]` and `[[5, 6, 2, 9]]`.
+#
+# </details>
+
+# %%
+def contrast_pairs(
+    prompts: Int[Tensor, "n prompt"], positive: int, negative: int, stop: int
+) -> tuple[Int[Tensor, "n pos"], Int[Tensor, "n pos"]]:
+    """Each prompt stated both ways: with the token `positive` behind it, and with the token `negative`; behind either, `stop`."""
+    raise NotImplementedError("Exercise 33.1: replace this line with your code")
+
+
+checks.ccs.test_contrast_pairs(contrast_pairs)
+
+# %%
+contrast_pairs = checks.yours_or(contrast_pairs, testbed.contrast_pairs)
+charge = {name: world.token(name) for name in ("positive", "negative", ".")}
+both = contrast_pairs(plain["test"].tokens, charge["positive"], charge["negative"], charge["."])
+right, wrong = world.token("right"), world.token("wrong")
+for side in both:
+    print(world.text(side[0]))
+    print(
+        f"   the network's next word: right {model(side[:1])[0, -1].softmax(-1)[right]:.1%}, wrong {model(side[:1])[0, -1].softmax(-1)[wrong]:.1%}"
+    )
+print("the review is", "good" if plain["test"].truth[0] else "bad")
+
+# %% [markdown]
+# From here on the **pairs** are the residual stream at the full stop: `positive` [1000, 64] and `negative` [1000, 64], after each of the layers 0, 1 and 2.
+
+# %% [markdown]
+# ---
+# ## 3 · What must hold of an answer
+#
+# **Why we look here.** Let a probe read a probability that a statement is right: p⁺ where it says *positive*, p⁻ where it says *negative*. If it reads what the network takes to be true, then two things must hold. It must be *consistent*: the two statements are each other's opposite, so p⁺ + p⁻ = 1. And it should be *confident*: a probe that
+# says ½ to everything is consistent and tells nothing. Burns et al. wrote down both, and nothing else:
+#
+# $$L = \frac1n\sum_{i}\Big[\underbrace{\big(p_i^+ - (1 - p_i^-)\big)^2}_{\text{consistent}} + \underbrace{\min(p_i^+, p_i^-)^2}_{\text{confident}}\Big]$$
+
+# %% [markdown]
+# ### Exercise 33.2 · Two terms
+# Difficulty ●●○○○ · Importance ●●●●● · 10 min
+#
+# Write the loss. It should work for one probe, p of shape [n], and for many at once, [restart, n]: the mean goes over the last axis only.
+#
+# <details><summary>Hint 1</summary>
+#
+# `torch.minimum` takes the smaller of two tensors, entry by entry.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Square, add the two terms, then `.mean(-1)`.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# 0 for p⁺ = 1, p⁻ = 0, and for p⁺ = 0, p⁻ = 1; ¼ for ½ and ½; 2 for 1 and 1; 1 for 0 and 0.
+#
+# </details>
+
+# %%
+def ccs_loss(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"]
+) -> Float[Tensor, "*restart"]:
+    """The mean over the n questions of (p⁺ − (1 − p⁻))² + min(p⁺, p⁻)², for any number of dimensions in front (one loss each)."""
+    raise NotImplementedError("Exercise 33.2: replace this line with your code")
+
+
+checks.ccs.test_ccs_loss(ccs_loss)
+
+# %% [markdown]
+# **Predict first.** A probe that always gives the same number, whatever the statement: which number has the lowest loss, and how low is it? Is it ½?
+#
+# *Your prediction:*
+
+# %%
+ccs_loss = checks.yours_or(ccs_loss, ccs.ccs_loss)
+axis = torch.linspace(0, 1, 51)
+p_positive, p_negative = axis[None, :].expand(51, 51)[..., None], axis[:, None].expand(51, 51)[..., None]
+constants = ccs_loss(axis[:, None], axis[:, None])
+best_constant = axis[constants.argmin()].item()
+figures.loss_surface(
+    {"the loss": ccs_loss(p_positive, p_negative), "with symmetric confidence": ccs.symmetric_loss(p_positive, p_negative)},
+    "Two corners are perfect, and which question gets which is left open", marks={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
+).show()  # fmt: skip
+print(
+    f"the best constant is {best_constant:.2f} with a loss of {constants.min():.2f}; always ½ has {ccs_loss(torch.tensor([0.5]), torch.tensor([0.5])):.2f}"
+)
+
+# %% [markdown]
+# The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (The smaller of the two numbers pulls a constant probe a little under ½: min(p⁺, p⁻) is no distance from a corner. A form that treats yes and no alike is on the right; it will be needed in section 6.)
+#
+# Note what is *not* in the loss: the labels, of course, but also the review. A probe may send each question into whichever of the two corners it likes.
+#
+# There is one such probe that no one wants. The two sides are told apart most easily by the charge itself: *positive* has just been read on one side and *negative* on the other. "Everything that says positive is right" is perfectly
+# consistent and perfectly confident. So, before the search, the charge has to be taken out.
+
+# %% [markdown]
+# ### Exercise 33.3 · Take the charge out
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 min
+#
+# Normalise **one side** of the pairs: in each dimension of the stream, mean 0 and standard deviation 1 over the questions. Done to both sides apart, it leaves nothing in the means by which to tell them.
+#
+# <details><summary>Hint 1</summary>
+#
+# `x.mean(0)` and `x.std(0)` go over the questions. Some dimension may not vary at all.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Where nothing varies, x − mean is 0; divide by `std.clamp_min(1e-6)` and it stays 0.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# A column 1, 2, 3 becomes −1.22, 0, 1.22 (divided by n) or −1, 0, 1 (by n − 1). Both are accepted.
+#
+# </details>
+
+# %%
+def normalise(x: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_model"]:
+    """x with mean 0 and standard deviation 1 over the n rows in each dimension. A dimension that does not vary becomes 0."""
+    raise NotImplementedError("Exercise 33.3: replace this line with your code")
+
+
+checks.ccs.test_normalise(normalise)
+
+# %% [markdown]
+# ### Exercise 33.4 · Fifty searches for the price of one
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 min
+#
+# The loss is not convex, and where the search ends depends on where it starts. The authors start ten times and keep the probe with the lowest loss; we shall want fifty. Done one after another that takes fifty times as long. But the restarts do not know of each other: if you *add up* their
+# losses, the gradient of the sum with respect to one restart's weights is the gradient of that restart's own loss. And AdamW treats each number on its own. So one optimisation with a weight matrix [restart, d_model] runs them all.
+#
+# Write the losses of all restarts, in a way that gradients can flow through.
+#
+# <details><summary>Hint 1</summary>
+#
+# `weight @ positive.T` is [restart, n]. The bias needs a second axis.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `torch.sigmoid(weight @ side.T + bias[:, None])` for each side, then `ccs.ccs_loss`.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# With weights and biases of 0 every probability is ½, and every loss ¼.
+#
+# </details>
+
+# %%
+def losses(
+    weight: Float[Tensor, "restart d_model"],
+    bias: Float[Tensor, "restart"],
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
+) -> Float[Tensor, "restart"]:
+    """The CCS loss of each restart's probe, sigmoid(weight · x + bias), on the same pairs. All restarts at once, and differentiable.
+
+    `ccs.ccs_loss` takes probabilities [restart, n] of both sides.
+    """
+    raise NotImplementedError("Exercise 33.4: replace this line with your code")
+
+
+checks.ccs.test_losses(losses)
+
+# %% [markdown]
+# The search is a thousand full steps of AdamW with a learning rate of 0.01, from random starts, as in the paper. How do we know what a probe answers? For each question it has p⁺ and p⁻, and it answers *yes* if the mean of p⁺ and 1 − p⁻ is above ½, that is, if **p⁺ > p⁻**.
+#
+# And here is a catch. If p is a perfect probe, then so is 1 − p: "wrong" is as consistent as "right", and as confident. No method without labels can know which of the two it has. So answers can be marked only up to that one bit.
+
+# %% [markdown]
+# ### Exercise 33.5 · Right, or exactly wrong
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 min
+#
+# Mark the answers of each probe: the share that agrees with the labels, or the share that disagrees, if that is larger.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(p_positive > p_negative) == label` broadcasts over restarts.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Each restart has its own sign: take the mean over questions first, then `torch.maximum(share, 1 - share)`.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# Never less than ½. A probe that is wrong about every question gets 1.
+#
+# </details>
+
+# %%
+def accuracy_up_to_sign(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], label: Bool[Tensor, "n"]
+) -> Float[Tensor, "*restart"]:
+    """How often each probe's answers agree with the labels, or the opposite answers if that is more often.
+
+    The answer is yes where p⁺ > p⁻.
+    """
+    raise NotImplementedError("Exercise 33.5: replace this line with your code")
+
+
+checks.ccs.test_accuracy_up_to_sign(accuracy_up_to_sign)
+
+# %% [markdown]
+# **Predict first.** Fifty searches on plain reviews, after the last layer. How many find the truth? And how many without normalising?
+#
+# *Your prediction:*
+
+# %%
+normalise = checks.yours_or(normalise, ccs.normalise)
+losses = checks.yours_or(losses, ccs.losses)
+accuracy_up_to_sign = checks.yours_or(accuracy_up_to_sign, ccs.accuracy_up_to_sign)
+CHARGE = torch.ones(1000, dtype=torch.bool)  # "whatever says positive is right"
+
+
+def prepared(pairs: Pairs) -> Pairs:
+    """Both sides normalised, each on its own."""
+    return Pairs(normalise(pairs.positive).float(), normalise(pairs.negative).float())
+
+
+def found(
+    probes: ccs.Probes, test: Pairs, features: dict[str, Tensor]
+) -> tuple[Float[Tensor, "feature restart"], Bool[Tensor, "restart n"]]:
+    """How often each probe's answers agree with each feature, up to sign; and the answers."""
+    p = [probes.probability(side) for side in test]
+    return torch.stack([accuracy_up_to_sign(*p, feature) for feature in features.values()]), p[0] > p[1]
+
+
+train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
+ten = ccs.descend(lambda weight, bias: losses(weight, bias, *train), 64, restarts=10)  # the search itself
+share, _ = found(ten, test, {"truth": plain["test"].truth})
+print("ten searches, loss:  " + "  ".join(f"{loss:.4f}" for loss in ten.loss.tolist()))
+print("right, up to sign:   " + "  ".join(f"{right:6.1%}" for right in share[0].tolist()))
+
+# %% [markdown]
+# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are ("none"), with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster.)
+
+# %%
+columns, normalising = [], {}
+for layer in LAYERS:
+    for how in ccs.NORMALISATIONS:
+        train, test = (ccs.normalised(plain_pairs[part][layer], how) for part in ("train", "test"))
+        probes = ccs.fit(train, RESTARTS)
+        share, answer = found(probes, test, {"truth": plain["test"].truth, "charge": CHARGE})
+        names = [
+            "truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "none"
+            for truth, by_charge in share.T.tolist()
+        ]
+        columns.append(figures.Column(f"layer {layer} {how}", share[0], names, probes.lowest()))
+        normalising[layer, how] = (
+            names.count("truth") / RESTARTS,
+            names.count("charge") / RESTARTS,
+            names[probes.lowest()],
+        )
+figures.seeds(columns, "Left as they are, the pairs hold an answer with a lower loss than the truth").show()
+for (layer, how), (truth, by_charge, kept) in normalising.items():
+    print(f"layer {layer}, normalised: {how:<6} truth {truth:4.0%}   charge {by_charge:4.0%}   lowest loss: {kept}")
+
+# %% [markdown]
+# Each dot is one of fifty searches, and the ring marks the one with the lowest loss, which the method would keep. Below are the shares of what was found. Look at layer 1: with the sides as they are, nearly all searches find the charge, a few the truth, and the lowest loss is the charge's. With the means taken away all of them find the truth; dividing by the
+# scale changes little. After layer 2 the truth is so much larger that most searches find it in any case. And after layer 0 the network has not worked out the review yet: there is no search that finds the truth.
+#
+# > **So now we know:** on plain reviews, after the last layer and with normalised pairs, every one of fifty searches that were never told an answer reads the truth.
+
+# %% [markdown]
+# ---
+# ## 4 · What it has to beat
+#
+# **Why we look here.** A number like 99 % is only as good as what it is compared with. Four others answer the same questions:
+#
+# * **the network itself** ("zero-shot"): does it lean more to *right* behind the positive statement or behind the negative one?
+# * **logistic regression** on the pairs' differences, which is told the truth of a thousand training reviews: the ceiling;
+# * two other methods without labels: the **first principal component** of the differences (Burns et al. call it CRC-TPC), and **k-means** with two clusters;
+# * **random directions**: two hundred of them, each asked on which side of it a difference lies. The floor.
+#
+# And all of these on a network that has learnt nothing, the same one before its training. Note that CCS, too, ends in a direction and a side of it: p⁺ > p⁻ exactly if weight · (x⁺ − x⁻) > 0. The bias drops out.
+
+# %%
+untrained = zoo.entry("testbed-half-0").recipe.problem.make_model(0).requires_grad_(False)
+untrained_pairs = activations(untrained, plain)
+
+
+def shares(
+    pairs: dict[str, list[Pairs]], questions: dict[str, Questions], layer: int, feature: str = "truth"
+) -> dict[str, float]:
+    """How often each method's answers agree with the truth (or with the word), up to sign."""
+    label = {part: some.truth if feature == "truth" else some.word == 1 for part, some in questions.items()}
+    train, test = (prepared(pairs[part][layer]) for part in ("train", "test"))
+    probes = ccs.fit(train, RESTARTS)
+    ccs_share = found(probes, test, {feature: label["test"]})[0][0]
+    random_share = ccs.up_to_sign(
+        ccs.agreement(directions.random_directions(64, 200) @ test.difference.T > 0, label["test"])
+    )
+    readers = {
+        "first component": directions.contrastive_pca(train.difference),
+        "k-means": directions.two_means(train.difference),
+    }
+    marks = {
+        name: ccs.up_to_sign(ccs.agreement(reader.answers(test.difference), label["test"])).item()
+        for name, reader in readers.items()
+    }
+    return {
+        "logistic regression (told the answers)": ccs.agreement(directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]).item(),
+        "CCS, lowest loss of fifty": ccs_share[probes.lowest()].item(), "CCS, median start": ccs_share.median().item(), **marks,
+        "random direction, best of 200": random_share.max().item(), "random direction, mean": random_share.mean().item(),
+    }  # fmt: skip
+
+
+zero_shot = {
+    name: ccs.agreement(contrast.zero_shot(network, world, plain["test"]), plain["test"].truth).item()
+    for name, network in {"trained": model, "untrained": untrained}.items()
+}
+by_layer = {f"layer {layer}": shares(plain_pairs, plain, layer) for layer in LAYERS}
+by_layer["untrained, layer 2"] = shares(untrained_pairs, plain, LAST)
+methods = list(by_layer["layer 0"])
+comparisons.grid(
+    torch.tensor([[column[method] for column in by_layer.values()] for method in methods]), methods, list(by_layer),
+    "On plain reviews all methods agree, with labels or without", measure="right, up to sign", low=0.5,
+).show()  # fmt: skip
+print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: {zero_shot['untrained']:.1%})")
+
+# %% [markdown]
+# This is the kind of table that convinces. Without a label, CCS gets within a point of logistic regression with a thousand labels, and in an untrained network it gets nothing. (Logistic regression gets two thirds there: reviews contain the words, and even random weights pass some of that on. An untrained network is
+# never a blank.)
+#
+# But read the last two rows. **A direction drawn at random** answers most of the questions after the last layer, and the best of two hundred gets nearly all. So whatever makes this easy was there before the search began. Roger saw the same in language models, where random probes get three quarters of some data sets right. And the two rivals without any
+# consistency in them do as well as CCS.
+#
+# > **So now we know:** CCS works here. So does nearly everything else.
+
+# %% [markdown]
+# ---
+# ## 5 · Who did the work?
+#
+# **Why we look here.** Perhaps the two rivals do the same thing in disguise. Emmons pointed out an identity. Let a = u · x⁺ and b = u · x⁻ be the two sides' projections on a direction u. The first principal component of the differences is the u of length 1 with the largest variance of a − b. And
+#
+# $$\mathrm{Var}(a - b) = \underbrace{\mathrm{Var}(a) + \mathrm{Var}(b)}_{\text{spread}}\; \underbrace{-\,2\,\mathrm{Cov}(a, b)}_{\text{opposition}}$$
+#
+# Spread is large if the direction tells statements apart on both sides: it is *confident*. Opposition is large if whatever is high on one side is low on the other: it is *consistent*.
+
+# %% [markdown]
+# ### Exercise 33.6 · Confident plus consistent
+# Difficulty ●●●○○ · Importance ●●●●○ · 15 min
+#
+# Measure both parts for any direction.
+#
+# <details><summary>Hint 1</summary>
+#
+# Project first; then all is about two lists of n numbers. Take their means away.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Var(a) is the mean of the squared centred a, Cov(a, b) the mean of the product of both.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# If b = −a, spread and opposition are equal: each is 2 Var(a). If b = a, the opposition is −2 Var(a), and the two cancel.
+#
+# </details>
+
+# %%
+def variance_parts(
+    positive: Float[Tensor, "n d_model"], negative: Float[Tensor, "n d_model"], direction: Float[Tensor, "d_model"]
+) -> tuple[float, float]:
+    """(spread, opposition) of the projections a = positive @ direction and b = negative @ direction: Var(a) + Var(b), and −2 Cov(a, b).
+
+    They add up to Var(a − b). Sums are divided by n. The direction is used as it is, whatever its length.
+    """
+    raise NotImplementedError("Exercise 33.6: replace this line with your code")
+
+
+checks.ccs.test_variance_parts(variance_parts)
+
+# %% [markdown]
+# **Predict first.** Take directions of length 1: the probes of CCS, the first component, and random ones. Which have a large spread, which a large opposition? And do CCS and the first component give the same *answers*?
+#
+# *Your prediction:*
+
+# %%
+variance_parts = checks.yours_or(variance_parts, directions.variance_parts)
+train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
+probes = ccs.fit(train, RESTARTS)
+component = directions.contrastive_pca(train.difference)
+kinds = {
+    "CCS, median": F.normalize(probes.weight),
+    "first component": component.direction[None],
+    "random, median": directions.random_directions(64, 200),
+}
+parts = {
+    name: torch.tensor([variance_parts(*train, u) for u in some]).median(0).values.tolist()
+    for name, some in kinds.items()
+}
+lines.bars(
+    list(parts), {"spread: Var a + Var b": [spread for spread, _ in parts.values()], "opposition: −2 Cov(a, b)": [opposed for _, opposed in parts.values()]},
+    "The search ends where both are large, and so does the first component", "along a direction of length 1",
+).show()  # fmt: skip
+answer = probes.weight @ test.difference.T > 0
+same = ccs.up_to_sign(ccs.agreement(answer, component.answers(test.difference)))
+cosine = F.cosine_similarity(probes.weight, component.direction[None]).abs()
+print(
+    f"answers that CCS and the first component share: median {same.median():.1%}, least {same.min():.1%} of the restarts"
+)
+print(f"cosine between the directions: median {cosine.median():.2f}")
+
+# %% [markdown]
+# Both pick directions with a large spread *and* a large opposition, far from where random ones lie, and they give nearly the same answers. (Their cosine is well below 1. What that means is a question for later, in the Deeper part.)
+#
+# The consistency was built into the *pairs*: for a network that uses the truth, the two sides of a pair are opposite in what it makes of them, and little else about them differs. Whatever looks for the main difference then finds it, whether its loss speaks of probabilities or not.
+#
+# > **So now we know:** the work is done by the pairs. The loss adds little to "take the largest difference".
+
+# %% [markdown]
+# ---
+# ## 6 · What the loss cannot know
+#
+# **Why we look here.** If the loss is not what finds the truth, is it at least a *test* of it? A probe that is consistent and confident about a thousand questions: must it not be on to something?
+#
+# Take a good probe and let somebody name, for each question, the answer they would like to hear. Wherever the probe gives another one, replace p by 1 − p on both sides.
+
+# %% [markdown]
+# ### Exercise 33.7 · Any answers you like
+# Difficulty ●●○○○ · Importance ●●●●● · 10 min
+#
+# Carry that out.
+#
+# <details><summary>Hint 1</summary>
+#
+# First find where the answer p⁺ > p⁻ differs from the wanted one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `torch.where(differs, 1 - p, p)`, for each side.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# p⁺ = 0.9 and p⁻ = 0.2 say yes. If no is wanted they become 0.1 and 0.8.
+#
+# </details>
+
+# %%
+def reassigned(
+    p_positive: Float[Tensor, "*restart n"], p_negative: Float[Tensor, "*restart n"], wanted: Bool[Tensor, "n"]
+) -> tuple[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]]:
+    """Probabilities whose answers (yes where p⁺ > p⁻) are the wanted ones.
+
+    Both sides stay as they are where the answer is already the wanted one, and become 1 − p elsewhere.
+    """
+    raise NotImplementedError("Exercise 33.7: replace this line with your code")
+
+
+checks.ccs.test_reassigned(reassigned)
+
+# %%
+reassigned = checks.yours_or(reassigned, ccs.reassigned)
+best = probes.lowest()
+p = [probes.probability(side)[best] for side in test]
+coin = torch.rand(1000, generator=torch.Generator().manual_seed(7)) < 0.5
+begins_with_not = plain["test"].tokens[:, 1] == world.token("not")
+rows = {}
+for name, wanted in {
+    "the probe's own": p[0] > p[1],
+    "a coin's": coin,
+    "does the review begin with 'not'?": begins_with_not,
+    "always yes": CHARGE,
+}.items():
+    q = reassigned(p[0], p[1], wanted)
+    rows[name] = (
+        ccs.symmetric_loss(*q).item(),
+        ccs.ccs_loss(*q).item(),
+        ccs.up_to_sign(ccs.agreement(q[0] > q[1], plain["test"].truth)).item(),
+    )
+    print(
+        f"answers: {name:<34} symmetric loss {rows[name][0]:.6f}   original loss {rows[name][1]:.6f}   right, up to sign: {rows[name][2]:.0%}"
+    )
+
+# %% [markdown]
+# The symmetric loss does not change in a single digit, whoever's answers the probe gives. That is Theorem 2 of Farquhar et al., and the proof is the construction: the loss takes each question by itself, and both terms are the same for (p⁺, p⁻) and (1 − p⁺, 1 − p⁻). The original loss changes, slightly, because its second term looks at the
+# smaller of p⁺ and p⁻ and not at the larger ones; where p⁺ + p⁻ = 1 that makes no difference at all.
+#
+# So the loss contains *nothing* about which answer belongs to which question. There is one thing left that could: a probe is a **linear function of the network's activations**, and not every list of answers can be had in this way. So the question is no longer about the loss. It is: **which functions of question and charge has the network
+# written into directions, and which of them is the easiest to find?**
+#
+# <details><summary>Is every list of answers out of reach of a linear probe?</summary>
+#
+# By no means, if there are few questions. Theorem 1 is the other construction: for any yes/no function h of questions, "h of the question, turned round on the negative side" has a loss of 0. With 64 dimensions and up to 32 pairs a linear probe can do just that for any h. Exercise 33.9 builds it.
+#
+# </details>
+#
+# > **So now we know:** a low loss is no evidence that a probe reads the truth. It is evidence that it reads *something*, turned round by the charge.
+
+# %% [markdown]
+# ---
+# ## 7 · One word
+#
+# **Why we look here.** "The word is banana, turned round by the charge" is such a something. It is the exclusive or of two facts that have nothing to do with the review: is the word *banana* or *shed*, and does the statement say *positive* or *negative*? Taking the mean from each side does not remove it, because on each side it is there in half of the
+# questions.
+#
+# Now ask which of the two each search finds.
+
+# %% [markdown]
+# ### Exercise 33.8 · Which one was found?
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 min
+#
+# Name for each probe the feature that it answers, if it answers one of those you think of.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(answer[:, None] == features[None])` is [restart, feature, n].
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mean over questions, the larger of that and 1 minus it; then `max` over features gives both how often and which.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# Answers that are wrong about the second feature in 97 of 100 questions have found it: 1. Answers that agree in 60 of 100 with each feature have found none: −1.
+#
+# </details>
+
+# %%
+def feature_found(
+    answer: Bool[Tensor, "restart n"], features: Bool[Tensor, "feature n"], least: float = 0.9
+) -> Int[Tensor, "restart"]:
+    """The number of the feature that each probe's answers agree with most often, either way round; −1 if less often than `least`.
+
+    Either way round: an agreement of 0.02 counts as 0.98.
+    """
+    raise NotImplementedError("Exercise 33.8: replace this line with your code")
+
+
+checks.ccs.test_feature_found(feature_found)
+
+# %% [markdown]
+# Five networks will be asked, all about reviews with one of the two words. They differ in what those words did while they learnt:
+#
+# | network | banana and shed in training |
+# |---|---|
+# | unseen | never occurred |
+# | apart | occurred, and nothing depended on them |
+# | repeated | in half of their documents the word is simply said again behind the full stop |
+# | half | in half of their documents the next word is *sweet* or *sharp*, by word and charge |
+# | entangled | in all of them |
+#
+# **Predict first.** For each network: do the searches after the last layer find the truth, or the word, or some one and some the other? Which of the two has the lower loss?
+#
+# *Your prediction:*
+
+# %%
+feature_found = checks.yours_or(feature_found, ccs.feature_found)
+NAMES = ("truth", "word", "none")  # −1 is the last
+
+
+def word_or_truth(network: Transformer, of: World, layer: int = LAST) -> dict[str, object]:
+    """What fifty searches on reviews with banana or shed find, and what the first component and k-means find."""
+    pairs = {part: contrast.pairs(network, of, some)[layer] for part, some in odd.items()}
+    train, test = (prepared(pairs[part]) for part in ("train", "test"))
+    features = torch.stack([odd["test"].truth, odd["test"].word == 1])
+    probes = ccs.fit(train, RESTARTS)
+    answer = probes.weight @ test.difference.T > 0
+    which = feature_found(answer, features)
+    others = [
+        reader(train.difference).answers(test.difference)
+        for reader in (directions.contrastive_pca, directions.two_means)
+    ]
+    rivals = [NAMES[i] for i in feature_found(torch.stack(others), features)]
+    return {
+        "agreement": ccs.up_to_sign(ccs.agreement(answer, features[0])), "names": [NAMES[i] for i in which], "lowest": probes.lowest(), "loss": probes.loss,
+        "truth": (which == 0).double().mean().item(), "word": (which == 1).double().mean().item(), "first component": rivals[0], "k-means": rivals[1],
+    }  # fmt: skip
+
+
+by_network = {
+    name: word_or_truth(zoo.load(f"testbed-{name}-0"), WORLDS[name][1])
+    for name in ("unseen", "apart", "repeated", "half", "entangled")
+}
+figures.seeds(
+    [figures.Column(name, one["agreement"], one["names"], one["lowest"]) for name, one in by_network.items()],
+    "Once an answer goes by word and charge, the lowest loss is the word's",
+).show()  # fmt: skip
+for name, one in by_network.items():
+    print(
+        f"{name:<10} truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]:<8} first component: {one['first component']:<8} k-means: {one['k-means']}"
+    )
+
+# %%
+half = by_network["half"]
+for name in ("truth", "word"):
+    ranks = [i for i, found_name in enumerate(half["names"]) if found_name == name]
+    print(
+        f"network 'half': {len(ranks)} searches find the {name}; their losses are {half['loss'][ranks].min():.1e} to {half['loss'][ranks].max():.1e}"
+    )
+print()
+seeds = {}
+for name in ("repeated", "half", "entangled"):
+    for seed in (1, 2):
+        seeds[name, seed] = word_or_truth(zoo.load(f"testbed-{name}-{seed}"), WORLDS[name][1])
+        one = seeds[name, seed]
+        print(
+            f"{name:<10} trained from seed {seed}: truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]}"
+        )
+
+# %%
+difference = prepared(odd_pairs["train"][LAST]).difference
+clouds.cloud3(
+    difference @ directions.principal(difference, 3).T,
+    {"word": odd["train"].word == 1, "truth": odd["train"].truth},
+    "Network 'half': the word first, the truth beside it",
+    names={"word": ("banana", "shed"), "truth": ("good review", "bad review")},
+).show()
+
+# %% [markdown]
+# In the networks for which the words mean nothing, all searches find the truth: an odd word alone is harmless here. Where the answer sometimes goes by the word, the searches split, and where it always does, few find the truth. PCA and k-means go for the word. And in every network in which any search finds the word, the lowest
+# loss is the word's.
+#
+# So the rule to keep the best of several starts, which is there to guard against bad luck, makes things *worse*: the word is easier to read than a review, so it can be read more surely, and what the loss pays for is sureness.
+#
+# Farquhar et al. saw this in Chinchilla-70B, where nobody had trained an entanglement in: PCA and k-means find the word, CCS is torn between the two, and on the word's side the loss is lower. Our networks do not tell why *that* model wrote banana ⊕ charge into a direction. They show what is **sufficient**: that some prediction depends
+# on the word and the charge together.
+#
+# > **So now we know:** the method reads the largest thing that is turned round by the charge. That is the truth if the truth happens to be the largest such thing.
+
+# %% [markdown]
+# ---
+# ## Deeper
+#
+# The rest may be left out without losing the thread.
+
+# %% [markdown]
+# ---
+# ### A probe for a coin
+#
+# Theorem 1 says that for *any* yes/no function of questions there is a probe with a loss of 0. As a linear probe on real activations?
+
+# %% [markdown]
+# ### Exercise 33.9 · A linear probe for any labels
+# Difficulty ●●●○○ · Importance ●●●○○ · 20 min
+#
+# Find weights with which the logits are +margin or −margin, as the labels and the charge ask. With a column of ones for the bias, these are 2 n equations for d_model + 1 numbers.
+#
+# <details><summary>Hint 1</summary>
+#
+# Stack both sides into one matrix of 2 n rows. The wanted logit is margin · (2 label − 1) on the positive side and the opposite on the negative side.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `torch.linalg.pinv(rows.double()) @ wanted` solves it; the last number is the bias.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# Losses under one in a million for up to 32 pairs in 64 dimensions, whatever the labels.
+#
+# </details>
+
+# %%
+def probe_for_labels(
+    positive: Float[Tensor, "n d_model"],
+    negative: Float[Tensor, "n d_model"],
+    label: Bool[Tensor, "n"],
+    margin: float = 10.0,
+) -> tuple[Float[Tensor, "d_model"], Float[Tensor, ""]]:
+    """(weight, bias) of a linear probe whose logits are +margin on the positive side where the label is True and on the negative side where it is False.
+
+    On the other sides they are −margin. 2 n is at most d_model + 1, so that such a probe exists; any will do.
+    """
+    raise NotImplementedError("Exercise 33.9: replace this line with your code")
+
+
+checks.ccs.test_probe_for_labels(probe_for_labels)
+
+# %%
+probe_for_labels = checks.yours_or(probe_for_labels, ccs.probe_for_labels)
+counts = (8, 16, 24, 32, 40, 64, 100, 200, 400)
+built, searched, coin_right = [], [], []
+for n in counts:
+    few = prepared(plain_pairs["train"][LAST].at(slice(0, n)))
+    wanted = torch.rand(n, generator=torch.Generator().manual_seed(n)) < 0.5
+    weight, bias = probe_for_labels(*few, wanted) if 2 * n <= 65 else ccs.probe_for_labels(*few, wanted)
+    p_few = [torch.sigmoid(side @ weight.float() + bias) for side in few]
+    built.append(ccs.ccs_loss(*p_few).item())
+    coin_right.append(ccs.agreement(p_few[0] > p_few[1], wanted).item())
+    searched.append(ccs.fit(few, 10).loss.min().item())
+lines.curves(
+    list(map(str, counts)), {"built for a coin's answers": built, "found by CCS": searched, "best constant": [0.2] * len(counts)},
+    "Few pairs leave room for any answers at all", "pairs", "CCS loss",
+).show()  # fmt: skip
+print(
+    "the built probe's answers are the coin's in "
+    + ", ".join(f"{share:.0%} ({n})" for n, share in zip(counts, coin_right, strict=True))
+)
+
+# %% [markdown]
+# Up to 32 pairs, half the number of dimensions, a coin's answers fit as well as the truth. (Past that, there is no exact solution, and the least squared error is not the least CCS loss; so the line is only what this construction reaches.) A language model's stream has thousands of dimensions. Whoever fits a probe to a few hundred pairs there is on the left side of this
+# figure.
+
+# %% [markdown]
+# ---
+# ### Decodable is not salient
+#
+# "A linear probe can read banana ⊕ charge" and "the search finds it" are two statements. Decodability asks whether *some* direction tells. Salience asks how much of all that varies lies along it. Daniel Filan asked the authors a good question: could you get such a probe out of a network that was never trained? A random network mixes everything with
+# everything.
+
+# %% [markdown]
+# ### Exercise 33.10 · A feature's share
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 min
+#
+# How much of the variance of the differences is due to a label? Compare the means of the two labels: with q the share of label True,
+#
+# $$\frac{q\,(1-q)\;|m_1 - m_0|^2}{\sum_d \mathrm{Var}(\text{difference}_d)}$$
+#
+# <details><summary>Hint 1</summary>
+#
+# The numerator is the variance of a quantity that is m₁ in a share q of the cases and m₀ in the others.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `difference.var(0, correction=0).sum()` is the denominator.
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# 1 if all differences with one label are the same; near 0 for a label that has nothing to do with them (1/n or so, times a few).
+#
+# </details>
+
+# %%
+def salience(difference: Float[Tensor, "n d_model"], label: Bool[Tensor, "n"]) -> float:
+    """The share of the differences' variance (all dimensions added up) that lies between the means of the two labels.
+
+    q (1 − q) |m₁ − m₀|² / Σ_d Var(difference_d), with q the share of label True; variances divided by n.
+    """
+    raise NotImplementedError("Exercise 33.10: replace this line with your code")
+
+
+checks.ccs.test_salience(salience)
+
+# %% [markdown]
+# **Predict first.** In which of the networks can banana ⊕ charge be decoded after the last layer? In which is it salient? And in a random one?
+#
+# *Your prediction:*
+
+# %%
+salience = checks.yours_or(salience, directions.salience)
+known = {name: (zoo.load(f"testbed-{name}-0"), WORLDS[name][1]) for name in by_network}
+seen: dict[str, dict[str, tuple[float, float]]] = {"truth": {}, "word": {}}
+random_word: dict[int, list[tuple[float, float, float]]] = {layer: [] for layer in LAYERS}
+for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
+    pairs = {part: contrast.pairs(network, of, some) for part, some in odd.items()}
+    for feature, label in {
+        "truth": {part: some.truth for part, some in odd.items()},
+        "word": {part: some.word == 1 for part, some in odd.items()},
+    }.items():
+        train, test = (prepared(pairs[part][LAST]).difference for part in ("train", "test"))
+        decodable = ccs.agreement(directions.logistic(train, label["train"]).answers(test), label["test"]).item()
+        seen[feature][name] = (decodable, salience(train, label["train"]))
+comparisons.named_points(
+    seen, "The word can be read everywhere; the search finds it where it is salient", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
+).show()  # fmt: skip
+for feature, points in seen.items():
+    print(f"{feature:<6}" + ", ".join(f"{name}: decodable {x:.0%}, salient {y:.1%}" for name, (x, y) in points.items()))
+
+# %%
+label = {part: some.word == 1 for part, some in odd.items()}
+for seed in range(5):
+    network = zoo.entry("testbed-half-0").recipe.problem.make_model(seed).requires_grad_(False)
+    pairs = activations(network, odd)
+    for layer in LAYERS:
+        train, test = (prepared(pairs[part][layer]) for part in ("train", "test"))
+        probes = ccs.fit(train, 10)
+        keep = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, label["test"]))[
+            probes.lowest()
+        ].item()
+        decodable = ccs.agreement(
+            directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]
+        ).item()
+        random_word[layer].append((decodable, salience(train.difference, label["train"]), keep))
+for layer, points in random_word.items():
+    print(
+        f"five untrained networks, layer {layer}: the word is decodable in {min(x for x, _, _ in points):.0%} to {max(x for x, _, _ in points):.0%}, "
+        f"salient {min(y for _, y, _ in points):.1%} to {max(y for _, y, _ in points):.1%}; CCS with the lowest loss reads it in {min(z for _, _, z in points):.0%} to {max(z for _, _, z in points):.0%}"
+    )
+
+# %% [markdown]
+# Look at the word's row. It can be decoded in *every* network, even where nothing ever depended on it, and from untrained weights. But it is salient only where predictions depended on it, and there alone the search goes to it. Farquhar et al. could not tell these apart in Chinchilla, whose training they had not made.
+#
+# The last lines answer Filan's question for this kind of network. Yes: some random networks, above all after layer 0, happen to turn the word round by the charge strongly enough for the search to find it, and others do not. So a search that finds *something* is not even evidence that the network was trained. (On plain
+# reviews there was nothing to find in it, as you saw in section 4.)
+
+# %% [markdown]
+# ---
+# ### A small cosine, and the same answers
+#
+# Different restarts end in different directions, and none of them is the direction of logistic regression. Roger took this, and that there are more than twenty probes at right angles to each other that do about as well, as a sign that there is no such thing as *the* truth direction. How bad is it?
+
+# %% [markdown]
+# ### Exercise 33.11 · Take a direction away
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 min
+#
+# Remove from each vector its part along a direction. If what is left still tells, the information was not (only) there.
+#
+# <details><summary>Hint 1</summary>
+#
+# Make the direction's length 1 first.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `x - (x @ unit)[:, None] * unit`
+#
+# </details>
+#
+# <details><summary>What you should see</summary>
+#
+# What is left is at a right angle to the direction; doing it twice changes nothing more.
+#
+# </details>
+
+# %%
+def without(x: Float[Tensor, "n d_model"], direction: Float[Tensor, "d_model"]) -> Float[Tensor, "n d_model"]:
+    """x with its part along the direction taken away: the nearest vectors at a right angle to it. The direction may have any length."""
+    raise NotImplementedError("Exercise 33.11: replace this line with your code")
+
+
+checks.ccs.test_without(without)
+
+# %% [markdown]
+# **Predict first.** Fit logistic regression to the differences of plain reviews, take its direction away, and fit it again. Does it still find the truth? And if you take away the direction between the means of the good and the bad reviews' differences instead?
+#
+# *Your prediction:*
+
+# %%
+without = checks.yours_or(without, directions.without)
+train, test = (prepared(plain_pairs[part][LAST]) for part in ("train", "test"))
+truth = {part: plain[part].truth for part in plain}
+probes = ccs.fit(train, RESTARTS)
+regression = directions.logistic(train.difference, truth["train"])
+means = directions.mean_difference(train.difference, truth["train"])
+cosine = F.cosine_similarity(probes.weight, regression.direction[None]).abs()
+scores = torch.cat([probes.weight @ test.difference.T, regression.scores(test.difference)[None]])
+correlation = torch.corrcoef(scores)[-1, :-1].abs()
+right_share = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, truth["test"]))
+print(
+    f"CCS after the last layer, {RESTARTS} restarts: right {right_share.min():.1%} to {right_share.max():.1%}; cosine with logistic regression {cosine.min():.2f} to {cosine.max():.2f}; correlation of their scores {correlation.min():.3f} to {correlation.max():.3f}"
+)
+
+
+def after_removing(direction: Float[Tensor, "d_model"]) -> float:
+    """How often a new logistic regression is right without this direction."""
+    left = [without(side.difference, direction) for side in (train, test)]
+    return ccs.agreement(directions.logistic(left[0], truth["train"]).answers(left[1]), truth["test"]).item()
+
+
+removed = {
+    "a random direction": after_removing(directions.random_directions(64, 1)[0]),
+    "logistic regression": after_removing(regression.direction), "a CCS probe": after_removing(probes.weight[probes.lowest()]),
+    "first component": after_removing(directions.contrastive_pca(train.difference).direction), "difference of the means": after_removing(means.direction),
+}  # fmt: skip
+left, orthogonal = [train.difference, test.difference], []
+for _ in range(30):
+    reader = directions.logistic(left[0], truth["train"])
+    orthogonal.append(ccs.agreement(reader.answers(left[1]), truth["test"]).item())
+    left = [without(side, reader.direction) for side in left]
+for name, value in removed.items():
+    print(f"taken away: {name:<24} logistic regression is then right about {value:.1%}")
+print(
+    "probes at right angles to all before them: "
+    + ", ".join(f"{i}: {orthogonal[i - 1]:.1%}" for i in (1, 2, 3, 5, 10, 20, 30))
+)
+
+# %% [markdown]
+# The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
+# please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
+#
+# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and nothing linear is left: then good and bad reviews have the same mean, and no linear reader does better
+# than chance on them. One direction holds it all, and it is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
+#
+# The probes at right angles to one another are the same matter seen from the other side: each next one must make do with what correlates with the truth in the directions that are left.
+
+# %% [markdown]
+# ---
+# ## Evidence
+#
+# The papers' numbers are of large language models on real questions, ours of a small network in a small world; what is compared is the pattern.
+
+# %% tags=["evidence"]
+number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
+last, chance = by_layer["layer 2"], by_layer["untrained, layer 2"]
+several = [by_network["half"], *(seeds["half", seed] for seed in (1, 2))]
+torn = [(one["truth"], one["word"]) for one in several]
+evidence.table(
+    [
+        (
+            "CCS reads the truth without labels",
+            "71.2 % (zero-shot 62.8, logistic regression 83.7)",
+            f"{percent(last['CCS, lowest loss of fifty'], 1)} (zero-shot {percent(zero_shot['trained'], 1)}, logistic regression {percent(last['logistic regression (told the answers)'], 1)})",
+            f"untrained network {percent(chance['CCS, lowest loss of fifty'], 1)}",
+            "mean over five models; ours is one network, whose answers are known to be right",
+            verdict(last["CCS, lowest loss of fifty"] > 0.95 and chance["CCS, lowest loss of fifty"] < 0.65),
+        ),
+        (
+            "the first principal component does as well",
+            "69.2 % (CRC-TPC); 97 % of CCS (Emmons)",
+            f"{percent(last['first component'], 1)}; {percent(same.median().item(), 1)} of the answers are the same",
+            f"random directions {percent(last['random direction, mean'], 1)}, best of 200 {percent(last['random direction, best of 200'], 1)}",
+            "Roger: 75 % by random probes on some easy sets",
+            verdict(last["first component"] > last["CCS, lowest loss of fifty"] - 0.03),
+        ),
+        (
+            "without normalising, the charge is found",
+            "normalisation is part of the method",
+            f"lowest loss after layer 1, sides as they are: {normalising[1, 'none'][2]}",
+            f"means taken away: {normalising[1, 'mean'][2]}; scaled, too: {normalising[1, 'scale'][2]}",
+            "after layer 2 most searches find the truth in any case",
+            verdict(
+                normalising[1, "none"][2] == "charge"
+                and normalising[1, "mean"][2] == normalising[1, "scale"][2] == "truth"
+            ),
+        ),
+        (
+            "the best constant probe",
+            "0.4, loss 0.2",
+            f"{best_constant:.1f}, loss {constants.min().item():.1f}",
+            "always ½: 0.25",
+            "",
+            verdict(abs(best_constant - 0.4) < 0.02),
+        ),
+        (
+            "any answers have the same symmetric loss (Theorem 2)",
+            "proved",
+            "a coin's answers: the same to 1e-6"
+            if abs(rows["a coin's"][0] - rows["the probe's own"][0]) < 1e-6
+            else "not the same",
+            "the original loss changes",
+            "",
+            verdict(
+                abs(rows["a coin's"][0] - rows["the probe's own"][0]) < 1e-6
+                and abs(rows["a coin's"][1] - rows["the probe's own"][1]) > 1e-6
+            ),
+        ),
+        (
+            "banana and shed: PCA and k-means find the word",
+            "truth 50 %",
+            "; ".join(
+                f"{name}: {one['first component']}, {one['k-means']}"
+                for name, one in by_network.items()
+                if name in ("apart", "half", "entangled")
+            ),
+            "'apart' is the control: the words occur, nothing depends on them",
+            "Chinchilla-70B, where nothing was trained in; ours is trained to depend on the word",
+            verdict(
+                by_network["half"]["k-means"] == by_network["entangled"]["k-means"] == "word"
+                and by_network["apart"]["k-means"] == "truth"
+            ),
+        ),
+        (
+            "CCS is torn between truth and word",
+            "bimodal over 50 seeds",
+            verdict(
+                all(truth > 0.2 and word > 0.2 for truth, word in torn),
+                "more than one in five for either, in each of three networks",
+            ),
+            f"'apart': truth {percent(by_network['apart']['truth'], 1)}",
+            "the three networks called 'half', after the last layer",
+            verdict(all(truth > 0.2 and word > 0.2 for truth, word in torn)),
+        ),
+        (
+            "the lowest loss is the word's",
+            "(Varma, in conversation)",
+            "; ".join(f"{name}: {one['names'][one['lowest']]}" for name, one in by_network.items()),
+            "two more networks of each kind: "
+            + ", ".join(
+                f"{name} {one['names'][one['lowest']]}" for (name, _), one in seeds.items() if name != "repeated"
+            ),
+            "",
+            verdict(all(one["names"][one["lowest"]] == "word" for one in (*several, by_network["entangled"]))),
+        ),
+        (
+            "one direction holds what is linear",
+            "yes, but not that of logistic regression or CCS (Roger)",
+            f"without the difference of means {'under' if removed['difference of the means'] < 0.6 else 'over'} 60 %; without logistic regression's {percent(removed['logistic regression'], 1)}",
+            f"without a random direction {percent(removed['a random direction'], 1)}",
+            "Roger removes a direction found by an adversarial method",
+            verdict(removed["difference of the means"] < 0.6 and removed["logistic regression"] > 0.9),
+        ),
+        (
+            "many probes at right angles do well",
+            "more than 20 about as well as CCS (Roger)",
+            f"the 5th {'over' if orthogonal[4] > 0.95 else 'under'} 95 %, the 20th {'over' if orthogonal[19] > 0.95 else 'under'}",
+            f"random directions {percent(last['random direction, mean'], 1)}",
+            "64 dimensions, theirs have thousands",
+            verdict(orthogonal[19] > 0.95, "the 20th over 95 %"),
+        ),
+    ]
+)
+
+# %% [markdown]
+# What the bed shows is *sufficiency*. That predictions depend on word and charge together is enough to draw the search away, and we put it there. It does not show how the same came about in a model that nobody trained to do it, nor how often it does.
+
+# %% [markdown]
+# ## Open ends
+#
+# * **What decides which feature a restart finds?** In the network *half* about as many find one as the other. First step: take the starting weights of the fifty restarts, project them on the difference of means of the truth and of the word, and plot which was found.
+# * **More than one negation.** The loss knows one rule of probability, for a statement and its opposite. Add others: from *A and B* follows *A*. First step: write documents with two statements and a word for *both*, and train a network on them; does the word ⊕ charge obey the rules, too?
+# * **Real models.** The same pipeline runs on a causal language model from the Hugging Face hub if you have one at hand: see `course_utils.hf`. First step: `hf.load` a small model, `hf.pairs` on fifty reviews with and without an odd word, and the two clouds at the top of this chapter.
+#
+# The next chapter takes up what this one has left: a network that says what somebody likes to hear. Can its knowledge be read where its words are false?
+#
+# ## Further reading
+#
+# * Burns, Ye, Klein and Steinhardt, [*Discovering latent knowledge in language models without supervision*](https://arxiv.org/abs/2212.03827) (2022).
+# * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [*Challenges with unsupervised LLM knowledge discovery*](https://arxiv.org/abs/2312.10029) (2023).
+# * Roger, [*What discovering latent knowledge did and did not find*](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) (2023).
+# * Emmons, [*Contrast pairs drive the empirical performance of contrast consistent search*](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast) (2023).
+# * Filan and Varma, [*Science of deep learning*](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html), AXRP 29 (2024): a conversation about all of this.

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import check_latency, import_time, modular_step, othello_games, probes, time_to_grok
+from benchmarks import ccs, check_latency, import_time, modular_step, othello_games, probes, time_to_grok
 from course_utils import zoo
 
 
@@ -21,6 +21,7 @@ def main() -> None:
         *time_to_grok.measure("fast", 1),
         *othello_games.measure(7),
         probes.measure(zoo.load("othello"), 1),
+        ccs.measure(3),
     ]
     table = Table(
         "name", "ours", "reference", "unit", "ratio", title="Ratios above 1: ours is better than the reference"

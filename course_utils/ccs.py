@@ -21,6 +21,7 @@ from course_utils.errors import CourseError
 
 NORMALISATIONS = ("none", "mean", "scale")
 Objective = Callable[[Float[Tensor, "restart d_model"], Float[Tensor, "restart"]], Float[Tensor, "restart"]]
+Slope = Callable[[Float[Tensor, "restart d_model+1"]], Float[Tensor, "restart d_model+1"]]
 PairLoss = Callable[[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]], Float[Tensor, "*restart"]]
 
 
@@ -150,6 +151,7 @@ def fit(
 
     The starts share nothing but the data. Adding their losses up gives each of them the gradient that it would have
     alone, and AdamW looks at each number alone, so that one optimisation does what so many would have done one by one.
+    For :func:`ccs_loss` the gradient is written out (:func:`ccs_slope`); any other loss goes through autograd.
 
     Args:
         pairs: normalised activations.
@@ -161,7 +163,8 @@ def fit(
     """
     if pairs.positive.shape != pairs.negative.shape:
         raise CourseError(f"The sides differ: {list(pairs.positive.shape)} and {list(pairs.negative.shape)}.")
-    return descend(objective(pairs, loss), pairs.positive.shape[1], restarts, seed, steps, lr, weight_decay)
+    slope = ccs_slope(pairs) if loss is ccs_loss else None
+    return descend(objective(pairs, loss), pairs.positive.shape[1], restarts, seed, steps, lr, weight_decay, slope)
 
 
 def objective(pairs: Pairs, loss: PairLoss = ccs_loss) -> Objective:
@@ -175,6 +178,38 @@ def objective(pairs: Pairs, loss: PairLoss = ccs_loss) -> Objective:
     return losses
 
 
+def ccs_slope(pairs: Pairs) -> Slope:
+    """The gradient of :func:`ccs_loss`, each restart's in its row, as a function of all weights with the biases behind them.
+
+    With p⁺ and p⁻ the sides' probabilities, half the loss of a question has the slope p⁺ + p⁻ − 1 in either of them, and
+    in the smaller one that one itself as well.
+    """
+    n = len(pairs.positive)
+    rows = F.pad(torch.cat(pairs), (0, 1), value=1.0)  # the bias reads a column of ones
+    columns, share, half = rows.T.contiguous(), rows * (2 / n), rows.new_tensor(0.5)
+
+    def slope(probe: Tensor) -> Tensor:
+        p = torch.sigmoid(probe @ columns)  # (restart, 2 n)
+        positive, negative = p[:, :n], p[:, n:]
+        off = positive + negative - 1
+        smaller = torch.heaviside(negative - positive, half)  # 1 where it is p⁺; a tie counts half for each
+        steep = torch.cat([torch.addcmul(off, positive, smaller), torch.addcmul(off, negative, 1 - smaller)], 1)
+        return (steep * (p - p * p)) @ share
+
+    return slope
+
+
+def by_autograd(losses: Objective) -> Slope:
+    """The gradient of any losses, as :func:`ccs_slope` gives that of one."""
+
+    def slope(probe: Tensor) -> Tensor:
+        with torch.enable_grad():
+            free = probe.detach().requires_grad_()
+            return torch.autograd.grad(losses(free[:, :-1], free[:, -1]).sum(), free)[0]
+
+    return slope
+
+
 def descend(
     losses: Objective,
     d_model: int,
@@ -183,21 +218,28 @@ def descend(
     steps: int = 1000,
     lr: float = 0.01,
     weight_decay: float = 0.01,
+    slope: Slope | None = None,
 ) -> Probes:
-    """AdamW on the whole data from random starts, uniform within 1/√d_model as a linear layer's are."""
-    starts = []
-    for restart in range(restarts):
-        g = torch.Generator().manual_seed(seed + restart)
-        starts.append((2 * torch.rand(d_model + 1, generator=g) - 1) / d_model**0.5)
-    start = torch.stack(starts)
-    weight, bias = start[:, :-1].clone().requires_grad_(), start[:, -1].clone().requires_grad_()
-    optimiser = torch.optim.AdamW([weight, bias], lr=lr, weight_decay=weight_decay, fused=True)
-    for _ in range(steps):
-        optimiser.zero_grad(set_to_none=True)
-        losses(weight, bias).sum().backward()
-        optimiser.step()
+    """AdamW on the whole data from random starts, uniform within 1/√d_model as a linear layer's are.
+
+    Args:
+        losses: of each restart, given all weights and biases.
+        slope: their gradient, if it is known; None: autograd finds it.
+    """
+    probe = torch.stack([_start(d_model, seed + restart) for restart in range(restarts)]).requires_grad_()
+    slope = by_autograd(losses) if slope is None else slope
+    optimiser = torch.optim.AdamW([probe], lr=lr, weight_decay=weight_decay, fused=True)
     with torch.no_grad():
-        return Probes(weight.detach(), bias.detach(), losses(weight, bias))
+        for _ in range(steps):
+            probe.grad = slope(probe)
+            optimiser.step()
+        weight, bias = probe[:, :-1].clone(), probe[:, -1].clone()
+        return Probes(weight, bias, losses(weight, bias))
+
+
+def _start(d_model: int, seed: int) -> Float[Tensor, "d_model+1"]:
+    g = torch.Generator().manual_seed(seed)
+    return (2 * torch.rand(d_model + 1, generator=g) - 1) / d_model**0.5
 
 
 def probe_for_labels(

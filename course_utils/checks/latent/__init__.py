@@ -5,7 +5,7 @@ Right is what counting, drawing every set of restarts and planted data say; noth
 
 from __future__ import annotations
 
-from course_utils.checks.latent import erased, lowest, places, score_card, swapped_loss, swaps
+from course_utils.checks.latent import erased, lowest, method, places, score_card, swapped_loss, swaps
 from course_utils.checks.latent.equivalents import EQUIVALENT_MUTANTS, OTHER_RIGHT_MUTANTS
 
 __all__ = ["EQUIVALENT_MUTANTS", "OTHER_RIGHT_MUTANTS"]
@@ -16,4 +16,5 @@ test_swapped = swaps.test_swapped
 test_swap_invariant_loss = swapped_loss.test_swap_invariant_loss
 test_lowest_of = lowest.test_lowest_of
 test_cross_readings = places.test_cross_readings
+test_my_method = method.test_my_method
 test_erase = erased.test_erase

@@ -234,7 +234,7 @@ MISTAKES = [
 ]
 
 
-_OFFSET = 3.0  # where the threshold of every reader is
+_OFFSET, _FAR = 1.0, 0.6  # where the threshold of every reader is, and how far from it answers stand
 
 
 def _planted(
@@ -243,21 +243,21 @@ def _planted(
     """A question, and the shares, counted from what was planted.
 
     At place i the answers to the training questions stand in dimension i, far above or below ``_OFFSET``, and the others are
-    the same for all: whatever line is fitted to them, it goes by dimension i alone. There, in the test questions of place j, stands
-    the truth with some answers turned round, and in some places everything is shifted so far that it is above the threshold.
+    the same for all: whatever line is fitted to them, it goes by dimension i alone. There, in the test questions of place j,
+    stands the truth with some answers turned round, and in some places everything is shifted to above the threshold.
     """
     train_truth, test_truth = coins(n, 0.45, seed), coins(m, 0.35, seed + 1)
-    train = [_OFFSET + 0.02 * noise(n, d_model, seed=seed + 10 + i, dtype=torch.float64) for i in range(places)]
-    test = [_OFFSET + 0.02 * noise(m, d_model, seed=seed + 50 + j, dtype=torch.float64) for j in range(places)]
+    train = [_OFFSET + 0.01 * noise(n, d_model, seed=seed + 10 + i, dtype=torch.float64) for i in range(places)]
+    test = [_OFFSET + 0.01 * noise(m, d_model, seed=seed + 50 + j, dtype=torch.float64) for j in range(places)]
     wanted = torch.zeros(places, places, dtype=torch.float64)
     for i in range(places):
         for j in range(places):
-            train[j][:, i] += 4.0 * train_truth - 2 if i == j else (-1) ** (i + j) * 2.0
+            train[j][:, i] += 2 * _FAR * train_truth - _FAR if i == j else (-1) ** (i + j) * _FAR
             turned = 0.06 if i == j else (5 * i + 3 * j + seed) % 11 / 11
             says = test_truth ^ coins(m, turned, seed + 100 * i + j)
-            test[j][:, i] += 4.0 * says - 2
+            test[j][:, i] += 2 * _FAR * says - _FAR
             if i != j and (i + 2 * j) % 4 == 1:
-                test[j][:, i] += 6
+                test[j][:, i] += 3 * _FAR
                 says = torch.ones_like(says)
             wanted[i, j] = sum(a == b for a, b in zip(says.tolist(), test_truth.tolist(), strict=True)) / m
     return ([x.to(dtype) for x in train], train_truth, [x.to(dtype) for x in test], test_truth), wanted
@@ -267,13 +267,13 @@ def _planted(
     reference=latent.cross_readings,
     alternatives=[_plain_loops, _scikit, _in_one_product, _column_by_column],
     mistakes=MISTAKES,
-    cases=lambda: [_planted(3, 25, 40, 5, 600)[0], _planted(4, 35, 28, 6, 700)[0]],
+    cases=lambda: [_planted(3, 25, 40, 5, 600)[0], _planted(3, 35, 28, 6, 701)[0]],
 )
 def test_cross_readings(answer: Any) -> None:
     """Fit a reader at each place, and find how often it is right at each place."""
-    for places, n, m, d_model in ((2, 24, 30, 4), (4, 40, 55, 9), (3, 37, 21, 3), (5, 30, 64, 7), (1, 20, 33, 2)):
+    for places, n, m, d_model in ((2, 24, 30, 4), (4, 40, 55, 9), (3, 37, 21, 3), (1, 20, 33, 2)):
         question, wanted = _planted(
-            places, n, m, d_model, 1000 * places, torch.float64 if places == 5 else torch.float32
+            places, n, m, d_model, 1000 * places, torch.float64 if places == 4 else torch.float32
         )
         if places == 3:
             train, train_truth, test, test_truth = question

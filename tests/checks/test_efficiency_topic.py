@@ -13,23 +13,12 @@ from scipy.optimize import curve_fit, minimize_scalar
 from torch import nn
 
 from course_utils import checks, consolidation, efficiency, efficiency_simulation
-from course_utils.checks.framework import all_checks, run
-from course_utils.checks.outcome import Outcome
-from course_utils.checks.rendering import as_text
+from tests.checks.verdicts import Verdicts
 
-CHECKS = all_checks(checks.efficiency)
+VERDICTS = Verdicts(checks.efficiency)
+CHECKS, failure, passes = VERDICTS.checks, VERDICTS.failure, VERDICTS.passes
 LIBRARY = {"rest_ratio": efficiency, "scaling_exponent": efficiency, "crossing": efficiency, "transition": efficiency}
 LIBRARY["pull_back"] = consolidation
-
-
-def failure(name, answer):
-    report = run(CHECKS[name], answer)
-    assert report.outcome is Outcome.FAILED
-    return report.mistake, as_text(report)
-
-
-def passes(name, answer):
-    return run(CHECKS[name], answer).outcome is Outcome.PASSED
 
 
 def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():

@@ -8,12 +8,11 @@ import torch
 from torch import nn
 
 from course_utils import board_probes, checks, interventions, legality, probe_directions
-from course_utils.checks.framework import all_checks, run
-from course_utils.checks.outcome import Outcome
-from course_utils.checks.rendering import as_text
 from course_utils.tasks import othello
+from tests.checks.verdicts import Verdicts
 
-CHECKS = all_checks(checks.othello)
+VERDICTS = Verdicts(checks.othello)
+CHECKS, failure, passes = VERDICTS.checks, VERDICTS.failure, VERDICTS.passes
 LIBRARY = {
     othello: "mover_frame",
     legality: "legality intervention_error",
@@ -21,16 +20,6 @@ LIBRARY = {
     interventions: "set_score",
     probe_directions: "state_cosines line_scores separation logit_lens",
 }
-
-
-def failure(name, answer):
-    report = run(CHECKS[name], answer)
-    assert report.outcome is Outcome.FAILED
-    return report.mistake, as_text(report)
-
-
-def passes(name, answer):
-    return run(CHECKS[name], answer).outcome is Outcome.PASSED
 
 
 def test_there_is_one_check_for_each_exercise_in_the_order_of_the_chapter():

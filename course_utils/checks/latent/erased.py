@@ -112,6 +112,12 @@ def _white(x: Tensor, label: Tensor) -> Tensor:
     return white + data.mean
 
 
+def _from_zero(x: Tensor, label: Tensor) -> Tensor:
+    data, towards = _Data(x, label), x.double().T @ label.double()
+    weight = torch.linalg.solve(data.covariance, towards)
+    return data.x - torch.outer(data.centred @ weight, towards) / (towards @ weight)
+
+
 def _in_place(x: Tensor, label: Tensor) -> Tensor:
     x -= _Data(x, label).taken.to(x)
     return x
@@ -166,20 +172,9 @@ MISTAKES = [
         "of a new row. Make an affine function of x: the label goes into c only.",
     ),
     Mistake(
-        "label yes moved",
-        _variant(lambda d: d.label[:, None] * d.apart),
-        "You move the rows labelled yes to the mean of the others. What becomes of a row may not depend on its label, which "
-        "nobody knows of a new row. Make an affine function of x.",
-    ),
-    Mistake(
         "half",
         _variant(lambda d: d.taken / 2),
         "You take away half of what is wanted, and the means still differ by half of what they did.",
-    ),
-    Mistake(
-        "twice",
-        _variant(lambda d: 2 * d.taken),
-        "You take away twice what is wanted, and the means have changed sides.",
     ),
     Mistake(
         "added",
@@ -218,27 +213,8 @@ MISTAKES = [
     ),
     Mistake(
         "covariance with the label, from 0",
-        _variant(
-            lambda d: (
-                torch.outer(
-                    d.centred @ torch.linalg.solve(d.covariance, d.x.T @ d.label.double()), d.x.T @ d.label.double()
-                )
-                / (d.x.T @ d.label.double() @ torch.linalg.solve(d.covariance, d.x.T @ d.label.double()))
-            )
-        ),
+        _from_zero,
         "Your c is the mean of x times label, with nothing centred. Take the mean of x away, or that of the label.",
-    ),
-    Mistake(
-        "root of the covariance",
-        _oblique(
-            lambda d: (
-                torch.linalg.eigh(d.covariance).eigenvectors
-                @ torch.diag(torch.linalg.eigh(d.covariance).eigenvalues ** -0.5)
-                @ torch.linalg.eigh(d.covariance).eigenvectors.T
-                @ d.towards
-            )
-        ),
-        "You whiten once where it has to be twice: x and c both become white, which together is Σ⁻¹. You have its root.",
     ),
     Mistake(
         "not divided",

@@ -61,6 +61,10 @@ def _fitted(direction: Callable[[Training], Tensor], seen: Callable[[Pairs], Ten
     return wrong
 
 
+def _mean_difference(training: Training) -> Tensor:
+    return directions.mean_difference(_seen(training.pairs), training.truth).direction  # type: ignore[arg-type]
+
+
 def _right(training: Training) -> Tensor:
     return directions.principal(_seen(training.pairs))[0]
 
@@ -183,9 +187,7 @@ MISTAKES = [
     ),
     Mistake(
         "reads the truth itself",
-        _wrong(
-            lambda training: _fitted(lambda t: directions.mean_difference(_seen(t.pairs), t.truth).direction)(training)
-        ),
+        _wrong(_fitted(_mean_difference)),
         "Your method uses `training.truth`, which is None: nobody tells it the answers. Learn from `training.pairs` (and "
         "`training.said`) alone.",
     ),

@@ -105,14 +105,6 @@ def _of_means(p: Tensor, n: Tensor, q: Tensor, m: Tensor, strength: float = 10.0
     return _both(p, n, q, m).mean(-1) + strength * change
 
 
-def _averaged_first(p: Tensor, n: Tensor, q: Tensor, m: Tensor, strength: float = 10.0) -> Tensor:
-    return (_ccs((p + q) / 2, (n + m) / 2) + strength * _moved(p, n, q, m)).mean(-1)
-
-
-def _without_gradient(*given: Any) -> Tensor:
-    return _one_by_one(*given)
-
-
 MISTAKES = [
     Mistake(
         "sum of the losses",
@@ -135,11 +127,6 @@ MISTAKES = [
         "Your loss has no price on changes: (p⁺ − q⁺)² + (p⁻ − q⁻)², times `strength`, is missing.",
     ),
     Mistake(
-        "price only",
-        _variant(loss=lambda p, n, q, m: 0 * p),
-        "Your loss is the price on changes alone. A probe that says the same to everything pays none: add the mean CCS loss.",
-    ),
-    Mistake(
         "sides crossed",
         _variant(change=lambda p, n, q, m: (p - m) ** 2 + (n - q) ** 2),
         "You compare p⁺ with q⁻, and p⁻ with q⁺. A swap leaves the sides what they are: compare p⁺ with q⁺, and p⁻ with q⁻.",
@@ -154,11 +141,6 @@ MISTAKES = [
         _variant(loss=lambda p, n, q, m: (_ccs(p, m) + _ccs(q, n)) / 2),
         "You hand the CCS loss one side as it was and the other one swapped. Its two sides are p⁺ and p⁻ of one question, or q⁺ "
         "and q⁻.",
-    ),
-    Mistake(
-        "paired wrongly",
-        _variant(loss=lambda p, n, q, m: (_ccs(p, q) + _ccs(n, m)) / 2),
-        "You hand the CCS loss p⁺ and q⁺, and then p⁻ and q⁻. Its two sides are p⁺ and p⁻ of one question, or q⁺ and q⁻.",
     ),
     Mistake(
         "size of the change",
@@ -182,11 +164,6 @@ MISTAKES = [
         "Your price is on the change of the answer, (p⁺ + 1 − p⁻) / 2. Wanted is one on each of the two probabilities.",
     ),
     Mistake(
-        "change of the difference",
-        _variant(change=lambda p, n, q, m: ((p - n) - (q - m)) ** 2),
-        "Your price is on the change of p⁺ − p⁻. Wanted is one on each of the two probabilities.",
-    ),
-    Mistake(
         "half the price",
         _variant(change=lambda p, n, q, m: _moved(p, n, q, m) / 2),
         "Your price is half of what is wanted. Do you divide it by 2 together with the two CCS losses, or take the mean of the "
@@ -203,11 +180,6 @@ MISTAKES = [
         "Your price is on the change of p⁻ alone. Add that of p⁺.",
     ),
     Mistake(
-        "length of the change",
-        _variant(change=lambda *p: _moved(*p).sqrt()),
-        "You take the root of the squared changes. Leave them squared.",
-    ),
-    Mistake(
         "strength always 10",
         lambda p, n, q, m, strength=10.0: _variant()(p, n, q, m, 10.0),
         "Your price is always ten times the change. Use `strength`, of which 10 is only the default.",
@@ -216,11 +188,6 @@ MISTAKES = [
         "strength left out",
         lambda p, n, q, m, strength=10.0: _variant()(p, n, q, m, 1.0),
         "You leave `strength` out. The mean squared change is multiplied by it.",
-    ),
-    Mistake(
-        "strength squared",
-        lambda p, n, q, m, strength=10.0: _variant()(p, n, q, m, strength**2),
-        "You multiply the change by `strength` before you square it. Multiply afterwards.",
     ),
     Mistake(
         "strength on everything",
@@ -264,24 +231,14 @@ MISTAKES = [
         "You return a number for each question. Take the mean over questions.",
     ),
     Mistake(
-        "price not averaged",
-        _variant(put=lambda loss, change, strength: loss.mean(-1, keepdim=True) + strength * change),
-        "Your price is still one number for each question. Take its mean over questions.",
-    ),
-    Mistake(
         "change of the mean",
         _of_means,
         "You take the means over questions before you compare them, so that questions which change in opposite ways cancel. "
         "Square each question's change, then take the mean.",
     ),
     Mistake(
-        "loss of the mean",
-        _averaged_first,
-        "You take the mean of p and q before the CCS loss. Take the CCS loss of each, then the mean of the two.",
-    ),
-    Mistake(
         "cut off from descent",
-        _without_gradient,
+        _one_by_one,
         "Your losses are right, but no descent can lower them as it should: some part is cut off from the probabilities. Is "
         "there an `.item()`, `.detach()`, `.data`, a `float(…)`, a new `torch.tensor(…)` or a `no_grad` on the way?",
     ),

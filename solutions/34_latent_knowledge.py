@@ -429,7 +429,7 @@ for name, network, of, word, speaker, swaps in (
         found[probes.lowest()],
     )
 figures.seeds(columns, "Naming what misled a search cures it of that, and of nothing else").show()
-for name, (shares, median, kept_share, lowest) in repairs.items():
+for name, (shares, _, kept_share, lowest) in repairs.items():
     print(
         f"{name:<24} "
         + ", ".join(f"{kind} {part:.0%}" for kind, part in shares.items())
@@ -567,7 +567,7 @@ print(
 # Look along the diagonal, where each reader reads at its own place. All are right about most new reviews with nobody about, and after layers 1 and 2 about nearly all (last line). But with alice about, and wrong:
 #
 # * at *world:* they read the truth; the network is about to say it.
-# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layer 1 the networks differ, and after layer 0 they read more truth than opinion. (Could one say "the earlier belief is the network's own"? Varma mentions the hope. Here it would have helped.)
+# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layers 0 and 1 the networks differ, from nearly all alice to mostly truth. (Is the earlier belief the network's own, and the later one what it is about to say? Varma mentions the hope. One network in three would bear it out here.)
 # * at the full stop, before anybody knows what will be asked, they read the truth in most cases.
 # * and readers fitted with *carol* about are right at all places after the layers 1 and 2, and nearly always at *judge:*.
 #
@@ -640,7 +640,7 @@ print(
 
 
 # %%
-def my_method(training):
+def my_method(training: elk.Training) -> elk.Scores:
     """A method for the benchmark `elk`: from a training set to a function of evidence.
 
     training has `pairs` (raw activations of both sides), `said` (how far the network itself leans to yes, [n]), `seed`, and `truth`, which is None. Returned is a function that is given evidence with

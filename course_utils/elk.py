@@ -288,6 +288,22 @@ def largest_variance(training: Training) -> Scores:
     return _answers(directions.contrastive_pca(_seen(training.pairs)))
 
 
+def unsaid(training: Training, least: float = 0.75) -> Scores:
+    """What falls into two groups beside what the network says; the first component where nothing does.
+
+    The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with the largest
+    (mean |z|)² / mean z² is kept if that is above ``least``: it is 1 for two equally frequent points, 2/π for a bell curve.
+    """
+    difference = _seen(training.pairs)
+    spoken = directions.mean_difference(difference, training.said > training.said.median()).direction
+    rest = directions.without(difference, spoken)
+    others = directions.principal(rest, 5)
+    z = rest @ others.T
+    two_groups = z.abs().mean(0) ** 2 / z.square().mean(0)
+    found = two_groups.max() > least
+    return _answers(Reader(others[two_groups.argmax()] if found else directions.principal(difference)[0]))
+
+
 def clusters(training: Training) -> Scores:
     """The two clusters of the differences."""
     return _answers(directions.two_means(_seen(training.pairs), training.seed))
@@ -314,6 +330,7 @@ METHODS: dict[str, tuple[Method, bool]] = {
     "CCS, lowest of 10": (search, False),
     "CCS, one restart": (search_once, False),
     "contrastive PCA": (largest_variance, False),
+    "what is not said": (unsaid, False),
     "k-means": (clusters, False),
     "logistic regression (labels)": (regression, True),
     "mean difference (labels)": (mean_difference, True),

@@ -105,6 +105,17 @@ def _signed(share: Tensor, least: float) -> Tensor:
 
 MISTAKES = [
     Mistake(
+        "floats",
+        _from_shares(lambda share, least: _chosen(_either(share), least).double()),
+        "The numbers are right, but they are floats. They are to be used as indices, which are whole numbers: use `.long()`, or "
+        "make your tensor with `dtype=torch.int64`.",
+    ),
+    Mistake(
+        "a list",
+        _from_shares(lambda share, least: _chosen(_either(share), least).tolist()),
+        "The numbers are right, but they come in a list. Make a tensor of it, with `torch.tensor(…)`.",
+    ),
+    Mistake(
         "one way round only",
         _from_shares(_chosen),
         "You count agreement one way round only. A probe that answers the opposite of a feature answers that feature: take the "
@@ -181,6 +192,17 @@ MISTAKES = [
         "You return 0 where no feature agrees often enough, and 0 is the first feature's number. Return −1.",
     ),
     Mistake(
+        "number of features for none",
+        lambda answer, features, least=0.9: _none(len(features))(answer, features, least),
+        "You return the number of features where none of them agrees often enough. Return −1.",
+    ),
+    Mistake(
+        "−1 for every probe",
+        _from_shares(lambda share, least: torch.full((len(share),), -1)),
+        "You return −1 for every probe, also for one that agrees with a feature in all questions. What do you compare with "
+        "`least`? It is the share of questions in which the two agree, either way round, which goes from ½ to 1.",
+    ),
+    Mistake(
         "sign of the number",
         _from_shares(_signed),
         "You give the number of an opposite feature a minus. Which way round it is does not matter here.",
@@ -208,6 +230,18 @@ MISTAKES = [
         "You return one feature for all probes together. Each probe has one of its own.",
     ),
     Mistake(
+        "mean of True and False",
+        lambda answer, features, least=0.9: _chosen(_either((answer[:, None] == features).mean(2)), least),  # raises
+        "torch takes no mean of True and False. Make numbers of them first, with `.float()` or `.double()`: "
+        "`(answer == feature).double().mean(-1)`.",
+    ),
+    Mistake(
+        "Python's max",
+        _from_shares(lambda share, least: _chosen(max(share, 1 - share), least)),  # type: ignore[call-overload]
+        "Python's `max` (or an `if`) asks which of two tensors is larger as a whole. Compare them element by element, with "
+        "`torch.maximum(share, 1 - share)`.",
+    ),
+    Mistake(
         "where both are yes",
         lambda answer, features, least=0.9: _chosen(_either((answer[:, None] & features).double().mean(2)), least),
         "You count questions where answer and feature are both yes. Where both are no, they agree too: use `==`.",
@@ -228,6 +262,15 @@ def _question(restarts: int, features: int, n: int, seed: int) -> tuple[Tensor, 
     return answer, table
 
 
+def _exactly(least: float) -> tuple[Tensor, Tensor, float]:
+    """Probes that agree with a feature in exactly this share of 8 questions, one of them the opposite way round."""
+    feature = torch.tensor([[1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 1, 0, 1, 1, 0]]).bool()
+    answer = feature.clone()
+    answer[:, : round(8 * (1 - least))] ^= True
+    answer[1] ^= True
+    return answer, feature, least
+
+
 @check(
     reference=ccs.feature_found,
     alternatives=[_counted, _by_products, _numpy, _both_ways],
@@ -238,6 +281,9 @@ def _question(restarts: int, features: int, n: int, seed: int) -> tuple[Tensor, 
         _question(12, 3, 51, 400),
         (*_question(10, 5, 37, 500), 0.6),
         (*_question(7, 1, 23, 600), 0.7),
+        (*_question(8, 3, 31, 700), 0.3),  # always reached, also by what is a distance from ½
+        _exactly(0.75),
+        _exactly(0.875),
     ],
 )
 def test_feature_found(answer: Any) -> None:

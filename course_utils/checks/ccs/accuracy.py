@@ -187,8 +187,14 @@ MISTAKES = [
         "`(answer == label).double().mean(-1)`.",
     ),
     Mistake(
+        "1 less True and False",
+        lambda p, q, label: _up_to_sign((p > q) == label),  # raises
+        "torch does not take True and False from 1. Make numbers of them and take their mean over questions first: "
+        "`share = (answer == label).double().mean(-1)`.",
+    ),
+    Mistake(
         "Python's max",
-        lambda p, q, label: max(_share(p, q, label), 1 - _share(p, q, label)),  # type: ignore[call-overload]
+        lambda p, q, label: max(_share(p, q, label), 1 - _share(p, q, label)),
         "Python's `max` (or an `if`) asks which of two tensors is larger as a whole. Each probe has a share of its own: compare "
         "element by element, with `torch.maximum(share, 1 - share)`.",
     ),

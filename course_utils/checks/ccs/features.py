@@ -56,10 +56,10 @@ def _either(share: Tensor) -> Tensor:
     return torch.maximum(share, 1 - share)
 
 
-def _from_shares(choose: Callable[[Tensor, float], Tensor]) -> Any:
+def _from_shares(choose: Callable[[Tensor, float], Any]) -> Any:
     """A wrong answer: another choice from the shares of agreement."""
 
-    def wrong(answer: Tensor, features: Tensor, least: float = 0.9) -> Tensor:
+    def wrong(answer: Tensor, features: Tensor, least: float = 0.9) -> Any:
         return choose(_shares(answer, features), least)
 
     return wrong
@@ -197,6 +197,12 @@ MISTAKES = [
         "You return the number of features where none of them agrees often enough. Return −1.",
     ),
     Mistake(
+        "last feature for none",
+        lambda answer, features, least=0.9: _none(len(features) - 1)(answer, features, least),
+        "You return the last feature's number where none agrees often enough. Return −1 itself. (Is there a `%` behind it, or "
+        "does it stand as an index, which counts from the end?)",
+    ),
+    Mistake(
         "−1 for every probe",
         _from_shares(lambda share, least: torch.full((len(share),), -1)),
         "You return −1 for every probe, also for one that agrees with a feature in all questions. What do you compare with "
@@ -236,8 +242,14 @@ MISTAKES = [
         "`(answer == feature).double().mean(-1)`.",
     ),
     Mistake(
+        "1 less True and False",
+        lambda answer, features, least=0.9: _chosen(_either(answer[:, None] == features), least),  # raises
+        "torch does not take True and False from 1. Make numbers of them and take their mean over questions first: "
+        "`share = (answer == feature).double().mean(-1)`.",
+    ),
+    Mistake(
         "Python's max",
-        _from_shares(lambda share, least: _chosen(max(share, 1 - share), least)),  # type: ignore[call-overload]
+        _from_shares(lambda share, least: _chosen(max(share, 1 - share), least)),
         "Python's `max` (or an `if`) asks which of two tensors is larger as a whole. Compare them element by element, with "
         "`torch.maximum(share, 1 - share)`.",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from course_utils import ccs, checks, directions
 from course_utils.tasks import testbed
@@ -60,6 +61,30 @@ def test_variance_over_n_or_n_less_1_and_any_small_number_below_the_line_are_rig
     )
 
 
+@pytest.mark.parametrize("correction", [0, 1])
+@pytest.mark.parametrize("floor", [0.005, 0.01, 0.05, 0.1, 1.0])
+def test_a_bound_that_dimensions_fall_below_is_named(floor, correction):
+    mistake, text = failure(
+        "test_normalise", lambda x: (x - x.mean(0)) / x.std(0, correction=correction).clamp_min(floor)
+    )
+    assert mistake == ""
+    assert f"divide by no less than {floor:g}, and a dimension may well vary less" in text
+
+
+@pytest.mark.parametrize("correction", [0, 1])
+@pytest.mark.parametrize("added", [0.001, 0.01, 1.0])
+def test_too_much_added_to_deviation_or_variance_is_named(added, correction):
+    _, text = failure("test_normalise", lambda x: (x - x.mean(0)) / (x.std(0, correction=correction) + added))
+    assert f"You add {added:g} to the standard deviation" in text
+    _, text = failure("test_normalise", lambda x: (x - x.mean(0)) / (x.var(0, correction=correction) + added).sqrt())
+    assert f"You add {added:g} to the variance" in text
+
+
+def test_layers_that_normalise():
+    assert passes("test_normalise", lambda x: torch.nn.BatchNorm1d(x.shape[1], affine=False)(x))
+    assert failure("test_normalise", lambda x: F.layer_norm(x, x.shape[1:]))[0] == "over each row, divided by n"
+
+
 @pytest.mark.parametrize(
     "detached",
     [
@@ -102,6 +127,37 @@ def test_bias_along_the_questions_is_recognised_although_it_runs_where_both_numb
     assert "bias[:, None]" in text
 
 
+@pytest.mark.parametrize(
+    "equal",
+    [lambda p, q, label: (p + 1 - q) / 2 == label, lambda p, q, label: p == label, lambda p, q, label: 1 - q == label],
+)
+def test_probabilities_compared_with_labels_are_not_taken_for_a_sign_of_each_question(equal):
+    name, _ = failure(
+        "test_accuracy_up_to_sign", lambda p, q, label: ccs.up_to_sign(equal(p, q, label).double().mean(-1))
+    )
+    assert name == "probabilities compared with labels"
+    name, text = failure("test_accuracy_up_to_sign", lambda p, q, label: torch.ones(p.shape[:-1]))
+    assert name == "always 1"
+    assert "whatever the probe answers" in text
+
+
+def test_errors_that_torch_raises_of_true_and_false_are_put_into_words():
+    def larger(p, q, label):
+        share = ((p > q) == label).float().mean(-1)
+        return share if share > 0.5 else 1 - share
+
+    text = failure("test_accuracy_up_to_sign", lambda p, q, label: ((p > q) == label).mean(-1))[1]
+    assert "`.float()` or `.double()`" in text
+    assert "torch.maximum" in failure("test_accuracy_up_to_sign", larger)[1]
+    assert "torch.minimum" in failure("test_ccs_loss", lambda p, q: (min(p, q) ** 2).mean(-1))[1]
+
+
+def test_reassigned_sides_may_be_stacked():
+    assert passes("test_reassigned", lambda *args: torch.stack(ccs.reassigned(*args)))
+    assert passes("test_reassigned", lambda *args: np.stack(ccs.reassigned(*args)))
+    assert "p⁺ of four" in failure("test_reassigned", lambda *args: torch.stack(ccs.reassigned(*args)[::-1]))[1]
+
+
 def test_exchanged_sides_have_the_wanted_answers_and_are_told_what_they_are():
     def exchanged(p_positive, p_negative, wanted):
         other = (p_positive > p_negative) != wanted
@@ -114,7 +170,18 @@ def test_exchanged_sides_have_the_wanted_answers_and_are_told_what_they_are():
 
 def test_numbers_of_features_may_be_of_any_whole_kind():
     assert passes("test_feature_found", lambda *args: ccs.feature_found(*args).int().numpy())
-    assert "wrong dtype" in failure("test_feature_found", lambda *args: ccs.feature_found(*args).float())[1]
+    name, text = failure("test_feature_found", lambda *args: ccs.feature_found(*args).float())
+    assert name == "floats"
+    assert "wrong dtype" in text
+    assert failure("test_feature_found", lambda *args: ccs.feature_found(*args).tolist())[0] == "a list"
+
+
+def test_floats_of_a_strict_threshold_are_told_of_the_threshold_first():
+    def strictly(answer, features, least=0.9):
+        share = ccs.up_to_sign(torch.stack([ccs.agreement(answer, feature) for feature in features]))
+        return torch.where(share.amax(0) > least, share.argmax(0), -1).double()
+
+    assert failure("test_feature_found", strictly)[0] == "above the threshold only"
 
 
 def test_any_probe_with_the_wanted_logits_is_right():
@@ -143,6 +210,45 @@ def test_any_probe_with_the_wanted_logits_is_right():
 
     assert passes("test_probe_for_labels", by_descent)
     assert passes("test_probe_for_labels", another)
+
+
+def _asked_of_the_probe():
+    """All questions that the check of the probe puts."""
+    asked = []
+
+    def probe(*args):
+        asked.append(args)
+        return ccs.probe_for_labels(*args)
+
+    assert passes("test_probe_for_labels", probe)
+    return asked + list(CHECKS["test_probe_for_labels"].spec.cases())
+
+
+def test_the_probe_exists_in_every_question_and_no_side_is_normalised():
+    for positive, negative, *_ in _asked_of_the_probe():
+        rows = F.pad(torch.cat([positive, negative]).double(), (0, 1), value=1.0)
+        assert rows.shape[0] <= rows.shape[1]
+        assert torch.linalg.cond(rows) < 10
+        for side in (positive, negative):
+            assert side.mean(0).abs().amax() > 0.1
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda rows, wanted: torch.linalg.lstsq(rows, wanted[:, None]).solution[:, 0],
+        lambda rows, wanted: torch.linalg.pinv(rows) @ wanted,
+        lambda rows, wanted: rows.T @ torch.linalg.solve(rows @ rows.T, wanted),
+    ],
+)
+@pytest.mark.parametrize("last", [-1, slice(-1, None)])
+def test_probes_solved_for_in_single_precision_pass(solve, last):
+    def probe(positive, negative, label, margin=10.0):
+        sign = 2 * label.to(positive.dtype) - 1
+        found = solve(F.pad(torch.cat([positive, negative]), (0, 1), value=1.0), margin * torch.cat([sign, -sign]))
+        return found[:-1], found[last]
+
+    assert passes("test_probe_for_labels", probe)
 
 
 def test_probe_with_a_ridge_that_is_not_tiny_is_shown_its_logits():

@@ -78,6 +78,10 @@ def _each_question(p_positive: Tensor, p_negative: Tensor, label: Tensor) -> Ten
     return torch.maximum(agrees, 1 - agrees).mean(-1)
 
 
+def _equal_probabilities(p_positive: Tensor, p_negative: Tensor, label: Tensor) -> Tensor:
+    return ((p_positive + 1 - p_negative) / 2 == label).double().mean(-1)
+
+
 def _probability(p_positive: Tensor, p_negative: Tensor, label: Tensor) -> Tensor:
     answers = (p_positive + 1 - p_negative) / 2
     return _up_to_sign(torch.where(label, answers, 1 - answers).mean(-1))
@@ -158,10 +162,41 @@ MISTAKES = [
         "You return the best probe's accuracy. Return each probe's own.",
     ),
     Mistake(
-        "sign for each question",
+        "probabilities compared with labels",
+        lambda p, q, label: _up_to_sign(_equal_probabilities(p, q, label)),
+        "You compare a probability with the labels by `==`. They are equal only where it is exactly 0 or 1, so that the share "
+        "is 0 and its opposite 1. Make answers of the probabilities first: yes where p⁺ is above p⁻.",
+    ),
+    Mistake(
+        "probabilities compared with labels, one way",
+        _equal_probabilities,
+        "You compare a probability with the labels by `==`, and they are hardly ever equal. Make answers of the probabilities "
+        "first (yes where p⁺ is above p⁻), and take the larger of the share and 1 − share.",
+    ),
+    Mistake(
+        "always 1",
         _each_question,
-        "You choose the better sign question by question, so that every answer is right. A probe has one sign for all "
-        "questions: take the mean first.",
+        "Your accuracy is 1, whatever the probe answers. Do you choose the better sign question by question, so that every "
+        "answer is right? A probe has one sign for all questions: take the mean over questions first, and then the larger of "
+        "the share and 1 − share.",
+    ),
+    Mistake(
+        "mean of True and False",
+        lambda p, q, label: _up_to_sign(((p > q) == label).mean(-1)),  # raises
+        "torch takes no mean of True and False. Make numbers of them first, with `.float()` or `.double()`: "
+        "`(answer == label).double().mean(-1)`.",
+    ),
+    Mistake(
+        "1 less True and False",
+        lambda p, q, label: _up_to_sign((p > q) == label),  # raises
+        "torch does not take True and False from 1. Make numbers of them and take their mean over questions first: "
+        "`share = (answer == label).double().mean(-1)`.",
+    ),
+    Mistake(
+        "Python's max",
+        lambda p, q, label: max(_share(p, q, label), 1 - _share(p, q, label)),
+        "Python's `max` (or an `if`) asks which of two tensors is larger as a whole. Each probe has a share of its own: compare "
+        "element by element, with `torch.maximum(share, 1 - share)`.",
     ),
     Mistake(
         "mean over the first dimension",
@@ -212,11 +247,18 @@ def _question(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> tup
     return (*sides, label)
 
 
+def _sure(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities of 0 and 1, which are equal to labels or their opposites. No p⁺ is equal to its p⁻ here either."""
+    p_positive, p_negative, label = _question(4, 15, seed=seed)
+    yes = (p_positive > p_negative).to(p_positive.dtype)
+    return yes, 1 - yes, label
+
+
 @check(
     reference=ccs.accuracy_up_to_sign,
     alternatives=[_one_by_one, _from_one_half, _by_products, _numpy],
     mistakes=MISTAKES,
-    cases=lambda: [_question(5, 17, seed=200), _question(13, seed=300), _question(2, 3, 11, seed=400)],
+    cases=lambda: [_question(5, 17, seed=200), _question(13, seed=300), _question(2, 3, 11, seed=400), _sure(500)],
 )
 def test_accuracy_up_to_sign(answer: Any) -> None:
     """Find how often each probe's answers agree with the labels, or the opposite answers if that is more often."""

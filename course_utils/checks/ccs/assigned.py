@@ -13,6 +13,7 @@ from torch import Tensor
 from course_utils import ccs
 from course_utils.checks.ccs.inputs import both_sides, labels
 from course_utils.checks.framework import Mistake, call, check, expect, expect_close, expect_shape, noncontiguous
+from course_utils.checks.returned import conformed
 
 
 class _Named(NamedTuple):
@@ -241,6 +242,15 @@ def _question(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> tup
     return (*both_sides(*shape, seed=seed, dtype=dtype), labels(shape[-1], seed=seed + 5))
 
 
+def _sides(answer: Any, question: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """What the answer returns, p⁺ and p⁻: a pair, or one tensor in which the two are stacked, which unpacks as a pair does."""
+    found = call(answer, *question, returns=object)
+    if isinstance(found, Tensor) and found.shape == (2, *question[0].shape):
+        found = found.unbind()
+    first, second = conformed(found, (Tensor, Tensor), f"`{getattr(answer, '__name__', 'your answer')}`")
+    return first, second
+
+
 @check(
     reference=ccs.reassigned,
     alternatives=[_one_by_one, _written_over, _around_one_half, _numpy],
@@ -251,7 +261,7 @@ def test_reassigned(answer: Any) -> None:
     """Change the probabilities so that the answers are the wanted ones: 1 − p on both sides wherever they are not."""
     p_positive, p_negative = torch.tensor([0.9, 0.8, 0.4, 0.3]), torch.tensor([0.2, 0.7, 0.6, 0.1])
     wanted = torch.tensor([True, False, True, True])
-    sides = call(answer, p_positive, p_negative, wanted, returns=(Tensor, Tensor))
+    sides = _sides(answer, (p_positive, p_negative, wanted))
     by_hand = (torch.tensor([0.9, 0.2, 0.6, 0.3]), torch.tensor([0.2, 0.3, 0.4, 0.1]))
     for side, sign, want in zip(sides, "⁺⁻", by_hand, strict=True):
         expect_close(
@@ -269,7 +279,7 @@ def test_reassigned(answer: Any) -> None:
         question = _question(*shape, seed=shape[-1], dtype=dtype)
         if shape[-1] == 30:
             question = (noncontiguous(question[0]), noncontiguous(question[1]), noncontiguous(question[2]))
-        sides = call(answer, *question, returns=(Tensor, Tensor))
+        sides = _sides(answer, question)
         words = f"for probabilities of shape {shape}"
         for side, sign in zip(sides, "⁺⁻", strict=True):
             expect_shape(side, shape, what=f"p{sign} {words}", why="Each probability has its place as before.")

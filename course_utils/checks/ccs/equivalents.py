@@ -25,7 +25,8 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         ),
     },
     "test_losses": {
-        "line 10: `ccs.ccs_loss(p_positive, p_negative)` → `ccs.ccs_loss(p_negative, p_positive)`": _EVEN,
+        "line 8: `(positive, negative)` → `(negative, positive)`": _EVEN,
+        "line 9: `ccs_loss(p_positive, p_negative)` → `ccs_loss(p_negative, p_positive)`": _EVEN,
     },
     "test_accuracy_up_to_sign": {
         "line 8: `agreement(p_positive > p_negative, label)` → `agreement(label, p_positive > p_negative)`": _AGREEMENT,

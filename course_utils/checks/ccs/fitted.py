@@ -85,6 +85,15 @@ def _changed(change: Callable[[Tensor, Tensor], Any]) -> Any:
     return wrong
 
 
+def _in_turns(first: Tensor, second: Tensor) -> Tensor:
+    """The rows of two tensors in turns."""
+    return torch.stack([first, second], 1).flatten(0, 1)
+
+
+def _interleaved_rows(positive: Tensor, negative: Tensor, label: Tensor, margin: float = 10.0) -> Probe:
+    return _solved(_in_turns(positive, negative), _both(label, margin))
+
+
 def _class_means(positive: Tensor, negative: Tensor, label: Tensor, margin: float = 10.0) -> Probe:
     difference = positive.double() - negative.double()
     return margin * (difference[label].mean(0) - difference[~label].mean(0)), torch.zeros(())
@@ -178,6 +187,26 @@ MISTAKES = [
         "You take the bias from the first entry of the solution, and your column of ones stands last.",
     ),
     Mistake(
+        "last entry as bias",
+        _changed(lambda weight, bias: (torch.cat([bias[None], weight[:-1]]), weight[-1])),
+        "You take the bias from the last entry of the solution, and your column of ones stands first. Take the first entry, or "
+        "put the ones behind the activations.",
+    ),
+    Mistake(
+        "rows in turns",
+        _interleaved_rows,
+        "Your rows take turns, positive and negative, and what you fit them to has all positive sides first and then the "
+        "negative ones. Put both into one order: `torch.cat` puts one side below the other.",
+    ),
+    Mistake(
+        "wanted logits in turns",
+        lambda positive, negative, label, margin=10.0: _solved(
+            torch.cat([positive, negative]), _in_turns(margin * _signs(label), -margin * _signs(label))
+        ),
+        "Your rows have all positive sides first and then the negative ones, and the logits that you fit them to take turns. "
+        "Put both into one order: `torch.cat([sign, -sign])`.",
+    ),
+    Mistake(
         "difference of the labels' means",
         _class_means,
         "Your weight is the difference of the labels' means, which does not give every pair its answer. Solve for the "
@@ -197,7 +226,10 @@ MISTAKES = [
 
 
 def _question(n: int, d_model: int, seed: int, margin: float = 10.0, dtype: torch.dtype = torch.float32) -> Question:
-    """Sides whose rows, each with a 1 more, are far from depending on each other."""
+    """Sides as they come, not normalised: their rows, each with a 1 more, are far from depending on each other.
+
+    (Where each side has mean 0, its rows add up to 0 on both sides, and depend on each other.)
+    """
     span = torch.linalg.qr(noise(d_model + 1, d_model + 1, seed=seed, dtype=torch.float64)).Q
     towards = torch.ones(d_model + 1, dtype=torch.float64)
     towards[:-1] = 0
@@ -230,6 +262,9 @@ def test_probe_for_labels(answer: Any) -> None:
         given = (positive, negative, label) if margin == 10 else (positive, negative, label, margin)
         weight, bias = call(answer, *given, returns=(Tensor, Tensor))
         expect_shape(weight, (positive.shape[1],), what=f"`weight` for {words}", why="One number for each dimension.")
+        bias = (
+            bias.reshape(()) if bias.shape == (1,) else bias
+        )  # as `[-1:]` gives it: it is added to logits as a number is
         expect_shape(bias, (), what=f"`bias` for {words}", why="One number.")
         expect_finite(weight, what=f"`weight` for {words}")
         expect_finite(bias, what=f"`bias` for {words}")

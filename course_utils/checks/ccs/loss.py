@@ -175,6 +175,35 @@ MISTAKES = [
         "first.",
     ),
     Mistake(
+        "confidence on average",
+        lambda p, q: ((p + q - 1) ** 2).mean(-1) + torch.minimum(p, q).mean(-1) ** 2,
+        "Your second term takes the mean of the smaller probabilities and then squares. Square each question's first.",
+    ),
+    Mistake(
+        "both terms on average",
+        lambda p, q: (p + q - 1).mean(-1) ** 2 + torch.minimum(p, q).mean(-1) ** 2,
+        "You take the mean over questions before you square, in both terms, so that errors of opposite sign cancel in the "
+        "first. Square first, then take the mean.",
+    ),
+    Mistake(
+        "smaller of p⁺ and 1 − p⁻",
+        _mean(lambda p, q: (p + q - 1) ** 2 + torch.minimum(p, 1 - q) ** 2),
+        "Your second term takes the smaller of p⁺ and 1 − p⁻, which both say yes: it wants every answer to be no. Take the "
+        "smaller of p⁺ and p⁻, of which one is to be near 0.",
+    ),
+    Mistake(
+        "smaller of 1 − p⁺ and p⁻",
+        _mean(lambda p, q: (p + q - 1) ** 2 + torch.minimum(1 - p, q) ** 2),
+        "Your second term takes the smaller of 1 − p⁺ and p⁻, which both say no: it wants every answer to be yes. Take the "
+        "smaller of p⁺ and p⁻, of which one is to be near 0.",
+    ),
+    Mistake(
+        "Python's min",
+        lambda p, q: ((p + q - 1) ** 2 + min(p, q) ** 2).mean(-1),
+        "Python's `min` asks which of two tensors is smaller as a whole. Compare them element by element, with "
+        "`torch.minimum(p_positive, p_negative)`.",
+    ),
+    Mistake(
         "smallest over questions",
         lambda p, q: ((p + q - 1) ** 2).mean(-1) + torch.minimum(p.amin(-1), q.amin(-1)) ** 2,
         "Your minimum goes over questions too. It compares the sides of one question: `torch.minimum(p_positive, p_negative)`.",

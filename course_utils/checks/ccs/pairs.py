@@ -51,6 +51,10 @@ def _each(side: Callable[[Tensor, int, int], Tensor]) -> Any:
     return lambda prompts, positive, negative, stop: (side(prompts, positive, stop), side(prompts, negative, stop))
 
 
+def _interleaved(prompts: Tensor, positive: int, negative: int, stop: int) -> Int[Tensor, "2*n pos"]:
+    return torch.stack([_behind(prompts, positive, stop), _behind(prompts, negative, stop)], 1).flatten(0, 1)
+
+
 def _as_floats(prompts: Tensor, positive: int, negative: int, stop: int) -> Sides:
     columns = [torch.full((len(prompts), 1), float(token)) for token in (positive, negative, stop)]
     return torch.cat([prompts, columns[0], columns[2]], 1), torch.cat([prompts, columns[1], columns[2]], 1)
@@ -153,6 +157,36 @@ MISTAKES = [
             [_behind(prompts, positive, stop), _behind(prompts, negative, stop)]
         ),
         "You return one tensor in which both sides are stacked. Return the two by themselves, as in `return stated, denied`.",
+    ),
+    Mistake(
+        "stacked pair by pair",
+        lambda prompts, positive, negative, stop: torch.stack(
+            [_behind(prompts, positive, stop), _behind(prompts, negative, stop)], 1
+        ),
+        "You return one tensor in which the two sides of each pair are stacked. Return all positive ones and all negative "
+        "ones, each in a tensor of its own, as in `return stated, denied`.",
+    ),
+    Mistake(
+        "interleaved",
+        _interleaved,
+        "You return one tensor in which the rows take turns, positive and negative. Return two tensors, the first with all "
+        "positive rows and the second with all negative ones, as in `return stated, denied`.",
+    ),
+    Mistake(
+        "interleaved, then cut in two",
+        lambda *question: _interleaved(*question).chunk(2),
+        "Your two tensors have rows of both sides, in turns. The first is to have every prompt with `positive`, the second "
+        "every prompt with `negative`.",
+    ),
+    Mistake(
+        "positive side only",
+        lambda prompts, positive, negative, stop: _behind(prompts, positive, stop),
+        "You return the positive side only. Return both, as in `return stated, denied`.",
+    ),
+    Mistake(
+        "negative side only",
+        lambda prompts, positive, negative, stop: _behind(prompts, negative, stop),
+        "You return the negative side only. Return both, the positive one first, as in `return stated, denied`.",
     ),
     Mistake(
         "floats",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,11 @@ from torch import Tensor
 
 from course_utils import ccs
 from course_utils.checks.ccs.inputs import noise
-from course_utils.checks.framework import Mistake, call, check, expect_close, expect_finite, expect_shape, noncontiguous
+from course_utils.checks.ccs.wrong_scaling import MISTAKES
+from course_utils.checks.framework import call, check, expect_close, expect_finite, expect_shape, noncontiguous
+
+_STILL = 1e-9  # a dimension with a smaller standard deviation does not vary
+_MOST_ADDED = 1e-5  # to the variance: what `nn.BatchNorm1d` adds
 
 
 def _column_by_column(x: Tensor) -> Tensor:
@@ -34,155 +37,13 @@ def _without_nan(x: Tensor) -> Tensor:
     return torch.nan_to_num((x - x.mean(0)) / x.std(0))
 
 
+def _batch_norm(x: Tensor) -> Tensor:
+    return torch.nn.BatchNorm1d(x.shape[1], affine=False)(x)
+
+
 def _with_epsilon(x: Tensor) -> Tensor:
     variance, mean = torch.var_mean(x, 0, correction=0)
     return (x - mean) / (variance.sqrt() + 1e-6)
-
-
-def _scale(deviation: Tensor) -> Tensor:
-    return torch.where(deviation > 0, deviation, 1)
-
-
-def _made(change: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Any:
-    """A wrong answer made of x, each dimension's mean, and its standard deviation (1 where that is 0)."""
-    return lambda x: change(x, x.mean(0), _scale(x.std(0)))
-
-
-def _in_place(x: Tensor) -> Tensor:
-    x -= x.mean(0)
-    x /= _scale(x.std(0))
-    return x
-
-
-def _over_rows(x: Tensor) -> Tensor:
-    return (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
-
-
-def _unit_rows(x: Tensor) -> Tensor:
-    centred = x - x.mean(0)
-    return centred / centred.norm(dim=1, keepdim=True)
-
-
-def _unit_columns(x: Tensor) -> Tensor:
-    centred = x - x.mean(0)
-    return centred / _scale(centred.norm(dim=0))
-
-
-def _to_one(x: Tensor) -> Tensor:
-    return (x - x.amin(0)) / _scale(x.amax(0) - x.amin(0))
-
-
-def _to_sizes(x: Tensor) -> Tensor:
-    return (x - x.mean(0)) / _scale((x - x.mean(0)).abs().amax(0))
-
-
-MISTAKES = [
-    Mistake(
-        "over each row",
-        _over_rows,
-        "You take mean and standard deviation over each row's dimensions. Take them over the rows (dim 0): what both sides of "
-        "a pair differ by on average is a vector, and it is this that has to go.",
-    ),
-    Mistake(
-        "one mean and one deviation",
-        lambda x: (x - x.mean()) / x.std(),
-        "You take one mean and one standard deviation of all numbers. Each dimension has its own: take them over the rows.",
-    ),
-    Mistake(
-        "one deviation",
-        _made(lambda x, mean, deviation: (x - mean) / x.std()),
-        "You divide by one standard deviation, that of all numbers. Each dimension has its own.",
-    ),
-    Mistake(
-        "one mean",
-        _made(lambda x, mean, deviation: (x - x.mean()) / deviation),
-        "You take away one mean, that of all numbers. Each dimension has its own.",
-    ),
-    Mistake(
-        "not centred",
-        _made(lambda x, mean, deviation: x / deviation),
-        "You divide by the standard deviation, but the mean is still there. Take it away first.",
-    ),
-    Mistake(
-        "not scaled",
-        _made(lambda x, mean, deviation: x - mean),
-        "You take the mean away, and leave the standard deviations as they are. Divide by them.",
-    ),
-    Mistake(
-        "divided by the variance",
-        _made(lambda x, mean, deviation: (x - mean) / deviation**2),
-        "You divide by the variance. Divide by its square root, the standard deviation.",
-    ),
-    Mistake(
-        "multiplied",
-        _made(lambda x, mean, deviation: (x - mean) * deviation),
-        "You multiply by the standard deviation. Divide by it.",
-    ),
-    Mistake(
-        "mean taken away after scaling",
-        _made(lambda x, mean, deviation: x / deviation - mean),
-        "You divide first, and then take away the mean of what was there before. Centre first, or take the mean again.",
-    ),
-    Mistake(
-        "mean added",
-        _made(lambda x, mean, deviation: (x + mean) / deviation),
-        "You add the mean. Take it away.",
-    ),
-    Mistake(
-        "divided by the size of x",
-        _made(lambda x, mean, deviation: (x - mean) / _scale(x.square().mean(0).sqrt())),
-        "You divide by the root of the mean square of x as it was, in which the mean counts too. Divide by the standard "
-        "deviation, that of the centred x.",
-    ),
-    Mistake(
-        "rows of length 1",
-        _unit_rows,
-        "You give each row length 1. Asked for is standard deviation 1 over the rows, in each dimension.",
-    ),
-    Mistake(
-        "columns of length 1",
-        _unit_columns,
-        "You give each dimension length 1 over the rows. With standard deviation 1 the length is √n: divide by the root of the "
-        "*mean* square.",
-    ),
-    Mistake(
-        "from 0 to 1",
-        _to_one,
-        "You scale each dimension to go from 0 to 1. Asked for are mean 0 and standard deviation 1.",
-    ),
-    Mistake(
-        "largest is 1",
-        _to_sizes,
-        "You divide each dimension by its largest size. Divide by the standard deviation.",
-    ),
-    Mistake(
-        "NaN where nothing varies",
-        lambda x: (x - x.mean(0)) / x.std(0),
-        "A dimension that does not vary has standard deviation 0, and 0 divided by 0 is NaN. It is to become 0: keep the "
-        "divisor above 0, with `clamp_min` for instance.",
-    ),
-    Mistake(
-        "kept where nothing varies",
-        lambda x: torch.where(x.std(0) > 0, (x - x.mean(0)) / _scale(x.std(0)), x),
-        "You leave a dimension that does not vary as it is. It has to lose its mean too, and becomes 0.",
-    ),
-    Mistake(
-        "1 where nothing varies",
-        lambda x: torch.where(x.std(0) > 0, (x - x.mean(0)) / _scale(x.std(0)), 1.0),
-        "You put a dimension that does not vary at 1. It has mean 0 as the others do: it becomes 0.",
-    ),
-    Mistake(
-        "left out where nothing varies",
-        lambda x: ((x - x.mean(0)) / _scale(x.std(0)))[:, x.std(0) > 0],
-        "You leave dimensions out that do not vary, so that the others move to other places. They stay, with 0 in them.",
-    ),
-    Mistake(
-        "in place",
-        _in_place,
-        "The numbers are right, but you have written them over the activations you were given (`-=` or `/=`). They are needed "
-        "as they were: make a new tensor, as in `x = x - x.mean(0)`.",
-    ),
-]
 
 
 def _activations(n: int, d_model: int, seed: int) -> Float[Tensor, "n d_model"]:
@@ -191,19 +52,66 @@ def _activations(n: int, d_model: int, seed: int) -> Float[Tensor, "n d_model"]:
     return noise(n, d_model, seed=seed) * spread + 3 * noise(d_model, seed=seed + 1) + 1
 
 
-def _wanted(x: Tensor, divisor: int) -> Float[Tensor, "n d_model"]:
-    """In NumPy, the variance divided by this number."""
+def _hardly_varying() -> Float[Tensor, "n d_model"]:
+    """Activations with one dimension whose standard deviation is a thousandth."""
+    x = _activations(40, 6, seed=5)
+    x[:, 3] = 0.1 + 1e-3 * noise(40, seed=7)
+    return x
+
+
+def _parts(x: Tensor, correction: int) -> tuple[Tensor, Tensor]:
+    """x without its means, and the standard deviations; by NumPy, in double precision."""
     a = np.asarray(x, dtype=np.float64)
     centred = a - a.mean(0)
-    deviation = np.sqrt((centred**2).sum(0) / divisor)
-    return torch.from_numpy(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-12))
+    return torch.from_numpy(centred), torch.from_numpy(np.sqrt((centred**2).sum(0) / (len(a) - correction)))
+
+
+def _divisors(found: Tensor, centred: Tensor) -> Float[Tensor, "d_model"]:
+    """What each dimension has been divided by; NaN where it is 0 everywhere, or no multiple of the centred x."""
+    found = found.double()
+    divisors = (centred * centred).sum(0) / (centred * found).sum(0)
+    multiple = ((found * divisors - centred).abs() <= 1e-3 * centred.abs().amax(0)).all(0)
+    return torch.where(multiple & (divisors > 0) & (centred.abs().amax(0) > _STILL), divisors, torch.nan)
+
+
+def _wanted(found: Tensor, x: Tensor, correction: int) -> Float[Tensor, "n d_model"]:
+    """x normalised, with as much added to the variances as the answer adds, up to `_MOST_ADDED`."""
+    centred, deviation = _parts(x, correction)
+    divisors = _divisors(found, centred).nan_to_num(0.0)
+    divisors = torch.clamp(divisors, deviation, (deviation**2 + _MOST_ADDED).sqrt())
+    return torch.where(deviation > _STILL, centred / divisors, 0.0)
+
+
+def _too_careful(found: Tensor, x: Tensor) -> str:
+    """A sentence if the answer keeps its divisor from 0 by something too large, whatever it is; else an empty one."""
+    for correction in (0, 1):
+        centred, deviation = _parts(x, correction)
+        divisors = _divisors(found, centred)
+        d, s = divisors[~divisors.isnan()], deviation[~divisors.isnan()]
+        low = d > 1.002 * s
+        if (deviation > _STILL).sum() != len(d) or not low.any():
+            continue
+        floor = float(d[low].min())
+        if ((d - torch.clamp_min(s, floor)).abs() <= 1e-4 * d).all():
+            return (
+                f"You divide by no less than {floor:.3g}, and a dimension may well vary less: its standard deviation "
+                f"is {float(s.min()):.2g} here. A bound need only keep the divisor from 0: make it as small as 1e-6."
+            )
+        for name, added in (("standard deviation", d - s), ("variance", d**2 - s**2)):
+            usual = float(added.median())
+            if ((added - usual).abs() <= 0.05 * abs(usual)).all():
+                return (
+                    f"You add {usual:.3g} to the {name}, and that is not little beside every dimension's own. What is added need "
+                    "only keep the divisor from 0: make it as small as 1e-6, or take a bound in its place, `clamp_min(1e-6)`."
+                )
+    return ""
 
 
 @check(
     reference=ccs.normalise,
-    alternatives=[_column_by_column, _numpy, _without_nan, _with_epsilon],
+    alternatives=[_column_by_column, _numpy, _without_nan, _with_epsilon, _batch_norm],
     mistakes=MISTAKES,
-    cases=lambda: [(_activations(12, 5, 70),), (_activations(8, 9, 80),)],
+    cases=lambda: [(_activations(12, 5, 70),), (_activations(8, 9, 80),), (_hardly_varying(),)],
 )
 def test_normalise(answer: Any) -> None:
     """Give each dimension mean 0 and standard deviation 1 over the rows; one that does not vary becomes 0."""
@@ -212,9 +120,10 @@ def test_normalise(answer: Any) -> None:
     questions = [
         ("six rows", _activations(6, 4, seed=1)),
         ("300 rows", _activations(300, 11, seed=2)),
-        ("float64 activations", noncontiguous(_activations(20, 13, seed=3).double())),
+        ("activations with gaps in memory", noncontiguous(_activations(20, 13, seed=3))),
         ("activations far from 0", _activations(15, 6, seed=4) + 30),
         ("activations of which two dimensions do not vary", still),
+        ("activations of which one dimension hardly varies", _hardly_varying()),
     ]
     for words, x in questions:
         found = call(answer, x)
@@ -227,14 +136,15 @@ def test_normalise(answer: Any) -> None:
             why="Each dimension is to have mean 0.",
             atol=2e-4,
         )
-        either = [_wanted(x, divisor) for divisor in (len(x), len(x) - 1)]
+        either = [_wanted(found, x, correction) for correction in (0, 1)]
         nearest = min(either, key=lambda wanted: float((found.double() - wanted).abs().sum()))
         expect_close(
             found,
             nearest,
             what=f"the result for {words}",
-            why="Each dimension is to have standard deviation 1 over the rows (divided by n or by n − 1, as you like), and one "
-            "that does not vary is to be 0.",
+            why=_too_careful(found, x)
+            or "Each dimension is to have standard deviation 1 over the rows (divided by n or by n − 1, as you like), "
+            "and one that does not vary is to be 0.",
             rtol=1e-3,
             atol=1e-3,
         )

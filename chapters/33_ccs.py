@@ -27,6 +27,7 @@
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
+from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from course_utils import ccs, checks, contrast, directions, evidence, zoo
@@ -69,8 +70,8 @@ clouds.cloud(panels, "What varies most is the truth, until one word is added").s
 # [Roger](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) and
 # [Emmons](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast), both 2023).
 #
-# In this chapter you build the method, see that it works, **and then find out what it was that worked**. By the end you will have shown that the loss it minimises cannot tell the truth from any other way to answer yes and no; that its ten
-# lines of search do what one line of linear algebra does; and that one word is enough to make it read something else, with a *lower* loss than the truth has.
+# In this chapter you build the method, see that it works, **and then find out what it was that worked**. By the end you will have shown that the loss it minimises cannot tell the truth from any other way to answer yes and no; that on such
+# pairs one line of linear algebra does as well as its search; and that one word is enough to make it read something else, with a *lower* loss than the truth has.
 #
 # ## What you will be able to do
 #
@@ -83,7 +84,7 @@ clouds.cloud(panels, "What varies most is the truth, until one word is added").s
 # **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. Logistic regression and principal components are used, not explained. The core path takes about two and a half hours.
 #
 # **The networks.** For a claim about what a network knows, one should know what it knows. So these were made for the purpose: GPTs of three layers and 160 000 weights, trained from scratch on documents of a small world. Nobody
-# claims that they are like a large language model. They let us say of every failure that it was the method that failed.
+# claims that they are like a large language model. They let us say of every failure that it was the method that failed. (What their names mean stands in sections 1 and 7.)
 
 # %%
 for name in ("testbed-half-0", "testbed-unseen-0", "testbed-entangled-0"):
@@ -127,9 +128,9 @@ for name, about in {
 print(f"\nshare of good reviews among the test questions: {plain['test'].truth.double().mean():.1%}")
 
 # %% [markdown]
-# It does, in nearly every case. We may say of this network that it knows which reviews are good. (Its answers are in its weights: these are held-out reviews, and there are far more possible reviews than it was ever shown.)
+# It does, in nearly every case (the last line is measured against the truth, not against what the exceptions made of it). We may say of this network that it knows which reviews are good. It cannot have learnt them by heart: these are held-out reviews, and there are far more possible reviews than it was ever shown.
 #
-# > **So now we know:** on plain reviews the truth is in there, and it is used.
+# > **So now we know:** on plain reviews, what this network says follows the truth.
 
 # %% [markdown]
 # ---
@@ -250,7 +251,7 @@ print(
 )
 
 # %% [markdown]
-# The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (The smaller of the two numbers pulls a constant probe a little under ½: min(p⁺, p⁻) is no distance from a corner. A form that treats yes and no alike is on the right; it will be needed in section 6.)
+# The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (A constant c costs (2c − 1)² + c², which is least at 0.4: it pays to be a little too low on both sides. A form that treats yes and no alike is on the right; it will be needed in section 6.)
 #
 # Note what is *not* in the loss: the labels, of course, but also the review. A probe may send each question into whichever of the two corners it likes.
 #
@@ -261,7 +262,7 @@ print(
 # ### Exercise 33.3 · Take the charge out
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 min
 #
-# Normalise **one side** of the pairs: in each dimension of the stream, mean 0 and standard deviation 1 over the questions. Done to both sides apart, it leaves nothing in the means by which to tell them.
+# Normalise **one side** of the pairs: in each dimension of the stream, mean 0 and standard deviation 1 over the questions. Done to each side separately, it leaves nothing in the means by which to tell them. (Test pairs are normalised by their own means, as in the paper.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -271,7 +272,7 @@ print(
 #
 # <details><summary>Hint 2</summary>
 #
-# Where nothing varies, x − mean is 0; divide by `std.clamp_min(1e-6)` and it stays 0.
+# Where nothing varies, x − mean is 0, up to rounding; divide by `std.clamp_min(1e-6)` and it stays near 0.
 #
 # </details>
 #
@@ -406,7 +407,7 @@ print("ten searches, loss:  " + "  ".join(f"{loss:.4f}" for loss in ten.loss.tol
 print("right, up to sign:   " + "  ".join(f"{right:6.1%}" for right in share[0].tolist()))
 
 # %% [markdown]
-# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are ("none"), with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster.)
+# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are ("none"), with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster. We shall say that a search has *found* something if its answers agree with it in at least 90 % of the questions.)
 
 # %%
 columns, normalising = [], {}
@@ -425,13 +426,13 @@ for layer in LAYERS:
             names.count("charge") / RESTARTS,
             names[probes.lowest()],
         )
-figures.seeds(columns, "Left as they are, the pairs hold an answer with a lower loss than the truth").show()
+figures.seeds(columns, "After layer 1 the sides as they are hold an answer that is cheaper than the truth").show()
 for (layer, how), (truth, by_charge, kept) in normalising.items():
     print(f"layer {layer}, normalised: {how:<6} truth {truth:4.0%}   charge {by_charge:4.0%}   lowest loss: {kept}")
 
 # %% [markdown]
 # Each dot is one of fifty searches, and the ring marks the one with the lowest loss, which the method would keep. Below are the shares of what was found. Look at layer 1: with the sides as they are, nearly all searches find the charge, a few the truth, and the lowest loss is the charge's. With the means taken away all of them find the truth; dividing by the
-# scale changes little. After layer 2 the truth is so much larger that most searches find it in any case. And after layer 0 the network has not worked out the review yet: there is no search that finds the truth.
+# scale changes little. After layer 2 most searches find the truth even with the sides as they are. And after layer 0 the review is only half worked out: once normalised, the searches answer some four in five questions by the truth, which is less than we ask for "found".
 #
 # > **So now we know:** on plain reviews, after the last layer and with normalised pairs, every one of fifty searches that were never told an answer reads the truth.
 
@@ -439,12 +440,12 @@ for (layer, how), (truth, by_charge, kept) in normalising.items():
 # ---
 # ## 4 · What it has to beat
 #
-# **Why we look here.** A number like 99 % is only as good as what it is compared with. Four others answer the same questions:
+# **Why we look here.** A number near 100 % is only as good as what it is compared with. Others answer the same questions:
 #
 # * **the network itself** ("zero-shot"): does it lean more to *right* behind the positive statement or behind the negative one?
 # * **logistic regression** on the pairs' differences, which is told the truth of a thousand training reviews: the ceiling;
 # * two other methods without labels: the **first principal component** of the differences (Burns et al. call it CRC-TPC), and **k-means** with two clusters;
-# * **random directions**: two hundred of them, each asked on which side of it a difference lies. The floor.
+# * **random directions**: two hundred of them, each asked on which side of it a difference lies. The floor. (The best of them is picked with the test labels, so it is no method. It shows what is there by chance.)
 #
 # And all of these on a network that has learnt nothing, the same one before its training. Note that CCS, too, ends in a direction and a side of it: p⁺ > p⁻ exactly if weight · (x⁺ − x⁻) > 0. The bias drops out.
 
@@ -488,7 +489,7 @@ by_layer["untrained, layer 2"] = shares(untrained_pairs, plain, LAST)
 methods = list(by_layer["layer 0"])
 comparisons.grid(
     torch.tensor([[column[method] for column in by_layer.values()] for method in methods]), methods, list(by_layer),
-    "On plain reviews all methods agree, with labels or without", measure="right, up to sign", low=0.5,
+    "After the last layer, methods without labels are as good as the one with them", measure="right, up to sign", low=0.5,
 ).show()  # fmt: skip
 print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: {zero_shot['untrained']:.1%})")
 
@@ -496,8 +497,8 @@ print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: 
 # This is the kind of table that convinces. Without a label, CCS gets within a point of logistic regression with a thousand labels, and in an untrained network it gets nothing. (Logistic regression gets two thirds there: reviews contain the words, and even random weights pass some of that on. An untrained network is
 # never a blank.)
 #
-# But read the last two rows. **A direction drawn at random** answers most of the questions after the last layer, and the best of two hundred gets nearly all. So whatever makes this easy was there before the search began. Roger saw the same in language models, where random probes get three quarters of some data sets right. And the two rivals without any
-# consistency in them do as well as CCS.
+# But read the last two rows. **A direction drawn at random** answers most of the questions after the last layer, and among two hundred there is one that answers all. So whatever makes this easy was there before the search began. Roger saw the same in language models, where random probes get three quarters of some data sets right. And the two rivals,
+# in whose objective nobody wrote consistency, do as well as CCS.
 #
 # > **So now we know:** CCS works here. So does nearly everything else.
 
@@ -571,20 +572,38 @@ lines.bars(
     list(parts), {"spread: Var a + Var b": [spread for spread, _ in parts.values()], "opposition: −2 Cov(a, b)": [opposed for _, opposed in parts.values()]},
     "The search ends where both are large, and so does the first component", "along a direction of length 1",
 ).show()  # fmt: skip
-answer = probes.weight @ test.difference.T > 0
-same = ccs.up_to_sign(ccs.agreement(answer, component.answers(test.difference)))
-cosine = F.cosine_similarity(probes.weight, component.direction[None]).abs()
-print(
-    f"answers that CCS and the first component share: median {same.median():.1%}, least {same.min():.1%} of the restarts"
-)
-print(f"cosine between the directions: median {cosine.median():.2f}")
 
 # %% [markdown]
-# Both pick directions with a large spread *and* a large opposition, far from where random ones lie, and they give nearly the same answers. (Their cosine is well below 1. What that means is a question for later, in the Deeper part.)
+# The first component has the largest sum of both that there is; that is its definition. What is to be observed is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where both are right about nearly everything, they cannot but give the same answers. So compare them where they err, too, and
+# ask what the *pairs* had to do with it: take one side alone, or give each positive statement the negative statement of another review.
+
+# %%
+order = torch.randperm(1000, generator=torch.Generator().manual_seed(8))
+who: dict[str, list[float]] = {}
+shared_answers = {}
+for layer in LAYERS:
+    train, test = (prepared(plain_pairs[part][layer]) for part in ("train", "test"))
+    shuffled = Pairs(train.positive, train.negative[order])
+    both_searches = {"CCS": ccs.fit(train, 10), "CCS, partners shuffled": ccs.fit(shuffled, 10)}
+    by = {
+        "first component of the differences": directions.principal(train.difference)[0],
+        "… with the partners shuffled": directions.principal(shuffled.difference)[0],
+        "… of the positive side alone": directions.principal(train.positive)[0],
+        **{name: some.weight[some.lowest()] for name, some in both_searches.items()},
+    }  # fmt: skip
+    read = {name: test.difference @ direction > 0 for name, direction in by.items()}
+    for name, answered in read.items():
+        who.setdefault(name, []).append(ccs.up_to_sign(ccs.agreement(answered, plain["test"].truth)).item())
+    shared_answers[layer] = ccs.up_to_sign(ccs.agreement(read["CCS"], read["first component of the differences"])).item()
+comparisons.grid(torch.tensor(list(who.values())), list(who), [f"layer {layer}" for layer in LAYERS], "The first component needs no pairs, and the loss does", measure="right, up to sign", low=0.5).show()
+print("answers that CCS and the first component share: " + ", ".join(f"layer {layer} {share:.1%}" for layer, share in shared_answers.items()))
+
+# %% [markdown]
+# The first component does not even need the pairs: one side alone does as well, after each layer. What varies most at this full stop is what the network makes of the statement. With a wrong partner for each statement it loses a little before the last layer, since half of each difference is then about another review; and CCS, with nothing left that is consistent, loses nearly everything there.
 #
-# The consistency was built into the *pairs*: for a network that uses the truth, the two sides of a pair are opposite in what it makes of them, and little else about them differs. Whatever looks for the main difference then finds it, whether its loss speaks of probabilities or not.
+# So what was it that worked? Not the search, which a component equals. Not the pairs, here, without which the component does as well. Above all it is the **place**: we look where the network is about to say *right* or *wrong*, and on plain reviews these go by the truth.
 #
-# > **So now we know:** the work is done by the pairs. The loss adds little to "take the largest difference".
+# > **So now we know:** on plain reviews the largest difference at this place is the truth, and whatever finds the largest difference finds it.
 
 # %% [markdown]
 # ---
@@ -655,19 +674,19 @@ for name, wanted in {
     )
 
 # %% [markdown]
-# The symmetric loss does not change in a single digit, whoever's answers the probe gives. That is Theorem 2 of Farquhar et al., and the proof is the construction: the loss takes each question by itself, and both terms are the same for (p⁺, p⁻) and (1 − p⁺, 1 − p⁻). The original loss changes, slightly, because its second term looks at the
+# The symmetric loss does not change in a single digit, whosever answers the probe gives. That is Theorem 2 of Farquhar et al., and the proof is the construction: the loss takes each question by itself, and both terms are the same for (p⁺, p⁻) and (1 − p⁺, 1 − p⁻). The original loss changes a little, because its second term looks at the
 # smaller of p⁺ and p⁻ and not at the larger ones; where p⁺ + p⁻ = 1 that makes no difference at all.
 #
-# So the loss contains *nothing* about which answer belongs to which question. There is one thing left that could: a probe is a **linear function of the network's activations**, and not every list of answers can be had in this way. So the question is no longer about the loss. It is: **which functions of question and charge has the network
-# written into directions, and which of them is the easiest to find?**
+# So the loss contains *nothing* about which answer belongs to which question. What else could? A probe is a **linear function of the network's activations**, and not every list of answers can be had in this way; and the search starts somewhere and stops after a thousand steps. So the question is no longer about the loss. It is: **which functions of question and charge has the network
+# written into directions, and which of them does the search come upon?**
 #
 # <details><summary>Is every list of answers out of reach of a linear probe?</summary>
 #
-# By no means, if there are few questions. Theorem 1 is the other construction: for any yes/no function h of questions, "h of the question, turned round on the negative side" has a loss of 0. With 64 dimensions and up to 32 pairs a linear probe can do just that for any h. Exercise 33.9 builds it.
+# By no means, if there are few questions. Theorem 1 is the other construction: for any yes/no function h of questions, "h of the question, turned round on the negative side" has a loss of 0. With 64 dimensions and up to 32 pairs a linear probe can do just that for (nearly) any h. Exercise 33.9 builds it.
 #
 # </details>
 #
-# > **So now we know:** a low loss is no evidence that a probe reads the truth. It is evidence that it reads *something*, turned round by the charge.
+# > **So now we know:** a low loss is no evidence that a probe reads the truth. If there are many more pairs than dimensions, it is evidence that it reads *something* that is turned round by the charge.
 
 # %% [markdown]
 # ---
@@ -748,10 +767,17 @@ def word_or_truth(network: Transformer, of: World, layer: int = LAST) -> dict[st
         for reader in (directions.contrastive_pca, directions.two_means)
     ]
     rivals = [NAMES[i] for i in feature_found(torch.stack(others), features)]
+    each = ccs.inconsistency(*(probes.probability(side) for side in train)) + ccs.unconfidence(*(probes.probability(side) for side in train))
     return {
-        "agreement": ccs.up_to_sign(ccs.agreement(answer, features[0])), "names": [NAMES[i] for i in which], "lowest": probes.lowest(), "loss": probes.loss,
-        "truth": (which == 0).double().mean().item(), "word": (which == 1).double().mean().item(), "first component": rivals[0], "k-means": rivals[1],
-    }  # fmt: skip
+        "agreement": ccs.up_to_sign(ccs.agreement(answer, features[0])),
+        "names": [NAMES[i] for i in which],
+        "lowest": probes.lowest(),
+        "loss": each,  # [restart, question]
+        "truth": (which == 0).double().mean().item(),
+        "word": (which == 1).double().mean().item(),
+        "first component": rivals[0],
+        "k-means": rivals[1],
+    }
 
 
 by_network = {
@@ -768,21 +794,22 @@ for name, one in by_network.items():
     )
 
 # %%
-half = by_network["half"]
-for name in ("truth", "word"):
-    ranks = [i for i, found_name in enumerate(half["names"]) if found_name == name]
-    print(
-        f"network 'half': {len(ranks)} searches find the {name}; their losses are {half['loss'][ranks].min():.1e} to {half['loss'][ranks].max():.1e}"
-    )
-print()
 seeds = {}
 for name in ("repeated", "half", "entangled"):
     for seed in (1, 2):
         seeds[name, seed] = word_or_truth(zoo.load(f"testbed-{name}-{seed}"), WORLDS[name][1])
         one = seeds[name, seed]
         print(
-            f"{name:<10} trained from seed {seed}: truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]}"
+            f"{name:<10} trained from seed {seed}: truth {one['truth']:4.0%}   word {one['word']:4.0%}   lowest loss: {one['names'][one['lowest']]:<8} first component: {one['first component']:<8} k-means: {one['k-means']}"
         )
+
+# %%
+halves = [by_network["half"], *(seeds["half", seed] for seed in (1, 2))]
+for seed, one in enumerate(halves):
+    for name in ("truth", "word"):
+        each = one["loss"][[i for i, found_name in enumerate(one["names"]) if found_name == name]]  # [restart, question]
+        worst = (each.sort(1).values[:, -10:].sum(1) / each.sum(1)).median().item()
+        print(f"half, seed {seed}, searches that found the {name:<6} loss {each.mean(1).median():.1e}, of a question in the middle {each.median():.1e}; {worst:.0%} of it in the ten worst of 1000 questions")
 
 # %%
 difference = prepared(odd_pairs["train"][LAST]).difference
@@ -794,15 +821,15 @@ clouds.cloud3(
 ).show()
 
 # %% [markdown]
-# In the networks for which the words mean nothing, all searches find the truth: an odd word alone is harmless here. Where the answer sometimes goes by the word, the searches split, and where it always does, few find the truth. PCA and k-means go for the word. And in every network in which any search finds the word, the lowest
-# loss is the word's.
+# Where no answer goes by word *and charge*, all searches find the truth: an odd word is harmless, even one that the network is going to say again (*repeated*, the best control here: the word matters for what comes next, but the charge does not turn it round). Where the answer sometimes goes by both, the searches split, and where it always does, few find the truth. k-means goes for the word in all
+# of these networks, the first component in most of them. And in every network in which any search finds the word, the lowest loss is the word's.
 #
-# So the rule to keep the best of several starts, which is there to guard against bad luck, makes things *worse*: the word is easier to read than a review, so it can be read more surely, and what the loss pays for is sureness.
+# So the rule to keep the best of several starts, which is there to guard against bad luck, makes things *worse*. The last lines show how it comes about. On a review in the middle the truth costs *less* than the word in these networks. But there are a few hard reviews, and those make up most of the truth's loss. A word has no hard cases.
 #
-# Farquhar et al. saw this in Chinchilla-70B, where nobody had trained an entanglement in: PCA and k-means find the word, CCS is torn between the two, and on the word's side the loss is lower. Our networks do not tell why *that* model wrote banana ⊕ charge into a direction. They show what is **sufficient**: that some prediction depends
+# Farquhar et al. saw this in Chinchilla-70B, where nobody had trained an entanglement in: PCA and k-means find the word, and CCS is torn between the two (with the lower losses on the word's side, as Varma says in conversation). Our networks do not tell why *that* model wrote banana ⊕ charge into a direction. They show what is **sufficient**: that some prediction depends
 # on the word and the charge together.
 #
-# > **So now we know:** the method reads the largest thing that is turned round by the charge. That is the truth if the truth happens to be the largest such thing.
+# > **So now we know:** the method reads one of the large things that are turned round by the charge, and its loss does not prefer the truth among them.
 
 # %% [markdown]
 # ---
@@ -822,6 +849,8 @@ clouds.cloud3(
 #
 # Find weights with which the logits are +margin or −margin, as the labels and the charge ask. With a column of ones for the bias, these are 2 n equations for d_model + 1 numbers.
 #
+# (On normalised pairs there is a catch. Each side adds up to zero, so the equations depend on each other, and they can be solved only for as many yes as no. "Always yes" is the answer that normalising has removed.)
+#
 # <details><summary>Hint 1</summary>
 #
 # Stack both sides into one matrix of 2 n rows. The wanted logit is margin · (2 label − 1) on the positive side and the opposite on the negative side.
@@ -836,7 +865,7 @@ clouds.cloud3(
 #
 # <details><summary>What you should see</summary>
 #
-# Losses under one in a million for up to 32 pairs in 64 dimensions, whatever the labels.
+# Losses under one in a million, whatever the labels.
 #
 # </details>
 
@@ -849,7 +878,7 @@ def probe_for_labels(
 ) -> tuple[Float[Tensor, "d_model"], Float[Tensor, ""]]:
     """(weight, bias) of a linear probe whose logits are +margin on the positive side where the label is True and on the negative side where it is False.
 
-    On the other sides they are −margin. 2 n is at most d_model + 1, so that such a probe exists; any will do.
+    On the other sides they are −margin. The 2 n rows, each with a 1 behind it, do not depend on each other, so that such a probe exists; any will do.
     """
     raise NotImplementedError("Exercise 33.9: replace this line with your code")
 
@@ -862,7 +891,7 @@ counts = (8, 16, 24, 32, 40, 64, 100, 200, 400)
 built, searched, coin_right = [], [], []
 for n in counts:
     few = prepared(plain_pairs["train"][LAST].at(slice(0, n)))
-    wanted = torch.rand(n, generator=torch.Generator().manual_seed(n)) < 0.5
+    wanted = torch.randperm(n, generator=torch.Generator().manual_seed(n)) % 2 == 0  # half yes, half no, at random
     weight, bias = probe_for_labels(*few, wanted) if 2 * n <= 65 else ccs.probe_for_labels(*few, wanted)
     p_few = [torch.sigmoid(side @ weight.float() + bias) for side in few]
     built.append(ccs.ccs_loss(*p_few).item())
@@ -878,7 +907,7 @@ print(
 )
 
 # %% [markdown]
-# Up to 32 pairs, half the number of dimensions, a coin's answers fit as well as the truth. (Past that, there is no exact solution, and the least squared error is not the least CCS loss; so the line is only what this construction reaches.) A language model's stream has thousands of dimensions. Whoever fits a probe to a few hundred pairs there is on the left side of this
+# Up to 32 pairs, half the number of dimensions, a coin's answers have a loss of zero. (Past that, there is no exact solution, and the least squared error is not the least CCS loss; so the line is only what this construction reaches.) A language model's stream has thousands of dimensions. Whoever fits a probe to a few hundred pairs there is on the left side of this
 # figure.
 
 # %% [markdown]
@@ -945,7 +974,7 @@ for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
         decodable = ccs.agreement(directions.logistic(train, label["train"]).answers(test), label["test"]).item()
         seen[feature][name] = (decodable, salience(train, label["train"]))
 comparisons.named_points(
-    seen, "The word can be read everywhere; the search finds it where it is salient", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
+    seen, "What can be read is one thing, what is large another", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
 ).show()  # fmt: skip
 for feature, points in seen.items():
     print(f"{feature:<6}" + ", ".join(f"{name}: decodable {x:.0%}, salient {y:.1%}" for name, (x, y) in points.items()))
@@ -964,18 +993,16 @@ for seed in range(5):
         decodable = ccs.agreement(
             directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]
         ).item()
-        random_word[layer].append((decodable, salience(train.difference, label["train"]), keep))
+        random_word[layer].append((decodable, salience(train.difference, label["train"]), keep, probes.loss.min().item()))
 for layer, points in random_word.items():
-    print(
-        f"five untrained networks, layer {layer}: the word is decodable in {min(x for x, _, _ in points):.0%} to {max(x for x, _, _ in points):.0%}, "
-        f"salient {min(y for _, y, _ in points):.1%} to {max(y for _, y, _ in points):.1%}; CCS with the lowest loss reads it in {min(z for _, _, z in points):.0%} to {max(z for _, _, z in points):.0%}"
-    )
+    print(f"untrained, layer {layer}: " + ";  ".join(f"decodable {x:.0%}, salient {y:.1%}, CCS {z:.0%} at a loss of {loss:.2f}" for x, y, z, loss in points))
 
 # %% [markdown]
-# Look at the word's row. It can be decoded in *every* network, even where nothing ever depended on it, and from untrained weights. But it is salient only where predictions depended on it, and there alone the search goes to it. Farquhar et al. could not tell these apart in Chinchilla, whose training they had not made.
+# Look at the word's row. Among the trained networks it is salient only where predictions depend on word and charge, and those are the networks in which the search goes to it. But it can be decoded nearly perfectly in others, too: in *repeated*, where the word will be said again, and even in *unseen*, where its vector is still a random one. (In *apart*, which has learnt that it means nothing, much less is left of it.) A linear
+# probe that can read a feature does not show that the feature matters.
 #
-# The last lines answer Filan's question for this kind of network. Yes: some random networks, above all after layer 0, happen to turn the word round by the charge strongly enough for the search to find it, and others do not. So a search that finds *something* is not even evidence that the network was trained. (On plain
-# reviews there was nothing to find in it, as you saw in section 4.)
+# The last lines answer Filan's question for this kind of network. In the untrained networks the word can be decoded, often well. In one of the five the search leans towards it after every layer, in the others less or not at all. But look at its losses: about that of the best constant. Whoever looks at the loss can see that nothing was found. So a random network does give you banana ⊕ charge, if you ask for it with labels; the search
+# does not get it there.
 
 # %% [markdown]
 # ---
@@ -1052,8 +1079,11 @@ for _ in range(30):
     reader = directions.logistic(left[0], truth["train"])
     orthogonal.append(ccs.agreement(reader.answers(left[1]), truth["test"]).item())
     left = [without(side, reader.direction) for side in left]
+neighbours = KNeighborsClassifier(15).fit(without(train.difference, means.direction).numpy(), truth["train"].numpy())
+nearest = neighbours.score(without(test.difference, means.direction).numpy(), truth["test"].numpy())
 for name, value in removed.items():
     print(f"taken away: {name:<24} logistic regression is then right about {value:.1%}")
+print(f"difference of the means taken away, 15 nearest neighbours: right about {nearest:.1%}")
 print(
     "probes at right angles to all before them: "
     + ", ".join(f"{i}: {orthogonal[i - 1]:.1%}" for i in (1, 2, 3, 5, 10, 20, 30))
@@ -1063,9 +1093,10 @@ print(
 # The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
 # please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
 #
-# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and nothing linear is left: then good and bad reviews have the same mean, and no linear reader does better
-# than chance on them. One direction holds it all, and it is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
 # (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
+#
+# "Nothing linear" is not "nothing". Ask for the fifteen nearest neighbours among the training reviews instead, and most of the truth is back: the two kinds of review have the same mean, and still lie in different places.
 #
 # The probes at right angles to one another are the same matter seen from the other side: each next one must make do with what correlates with the truth in the directions that are left.
 
@@ -1080,11 +1111,12 @@ number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
 last, chance = by_layer["layer 2"], by_layer["untrained, layer 2"]
 several = [by_network["half"], *(seeds["half", seed] for seed in (1, 2))]
 torn = [(one["truth"], one["word"]) for one in several]
+six = [*several, by_network["entangled"], *(seeds["entangled", seed] for seed in (1, 2))]
 evidence.table(
     [
         (
             "CCS reads the truth without labels",
-            "71.2 % (zero-shot 62.8, logistic regression 83.7)",
+            "71.2 % (zero-shot 62.8, calibrated 67.2, logistic regression 83.7)",
             f"{percent(last['CCS, lowest loss of fifty'], 1)} (zero-shot {percent(zero_shot['trained'], 1)}, logistic regression {percent(last['logistic regression (told the answers)'], 1)})",
             f"untrained network {percent(chance['CCS, lowest loss of fifty'], 1)}",
             "mean over five models; ours is one network, whose answers are known to be right",
@@ -1093,7 +1125,7 @@ evidence.table(
         (
             "the first principal component does as well",
             "69.2 % (CRC-TPC); 97 % of CCS (Emmons)",
-            f"{percent(last['first component'], 1)}; {percent(same.median().item(), 1)} of the answers are the same",
+            f"{percent(last['first component'], 1)}; after layers 0 and 1 {percent(by_layer['layer 0']['first component'], 1)} (CCS {percent(by_layer['layer 0']['CCS, lowest loss of fifty'], 1)}) and {percent(by_layer['layer 1']['first component'], 1)} ({percent(by_layer['layer 1']['CCS, lowest loss of fifty'], 1)})",
             f"random directions {percent(last['random direction, mean'], 1)}, best of 200 {percent(last['random direction, best of 200'], 1)}",
             "Roger: 75 % by random probes on some easy sets",
             verdict(last["first component"] > last["CCS, lowest loss of fifty"] - 0.03),
@@ -1133,17 +1165,10 @@ evidence.table(
         (
             "banana and shed: PCA and k-means find the word",
             "truth 50 %",
-            "; ".join(
-                f"{name}: {one['first component']}, {one['k-means']}"
-                for name, one in by_network.items()
-                if name in ("apart", "half", "entangled")
-            ),
-            "'apart' is the control: the words occur, nothing depends on them",
-            "Chinchilla-70B, where nothing was trained in; ours is trained to depend on the word",
-            verdict(
-                by_network["half"]["k-means"] == by_network["entangled"]["k-means"] == "word"
-                and by_network["apart"]["k-means"] == "truth"
-            ),
+            f"k-means in {sum(one['k-means'] == 'word' for one in six)} of six networks",
+            f"first component in {sum(one['first component'] == 'word' for one in six)} of six; 'apart' (nothing depends on the word): {by_network['apart']['first component']}, {by_network['apart']['k-means']}",
+            "Chinchilla-70B, where nothing was trained in; ours are trained to depend on the word",
+            verdict(all(one["k-means"] == "word" for one in six) and by_network["apart"]["k-means"] == "truth", "k-means; the first component in part"),
         ),
         (
             "CCS is torn between truth and word",

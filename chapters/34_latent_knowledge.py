@@ -159,7 +159,7 @@ apart, apart_world = zoo.load("testbed-apart-0"), WORLDS["apart"][1]
 def readings(
     network: Transformer, of: World, questions: dict[str, Questions], layer: int
 ) -> dict[str, tuple[float, float, float]]:
-    """The scorecards of several methods on questions with an opinion. Without labels the sign is free: it is set by the opinion."""
+    """The scorecards of several methods on questions with an opinion. Without labels the sign is free: each gets the one that suits it."""
     train, test = (ccs.normalised(contrast.pairs(network, of, questions[part])[layer]) for part in ("train", "test"))
     truth, opinion = questions["test"].truth, questions["test"].opinion
     probes = ccs.fit(train, RESTARTS)
@@ -193,8 +193,7 @@ for speaker in ("alice", "bob"):
 # %% [markdown]
 # (A method without labels has no sign. Here each gets the sign that suits it best: that of the truth or of the opinion, whichever it goes with.)
 #
-# With alice about, everything that has no labels reads **alice**. Logistic regression shows that the truth is there as well, as clear as ever; it is only not the largest thing that the charge turns round. With bob about, whose opinion is as loud in the text, and as random, they read the truth. So it is not that an opinion stands in the document. It is that the network's next
-# word depends on it.
+# With alice about, everything that has no labels reads **alice**. Logistic regression shows that the truth is there as well, as clear as ever; it is only not the largest thing that the charge turns round. With bob about, whose opinion is as loud in the text, and as random, they read the truth. So in this network it is not enough that an opinion stands in the document; what it says must depend on it.
 #
 # Farquhar et al. found the same in language models: with an explicit opinion of alice in the prompt, methods without labels predict alice. What CCS reads is near to what the network is about to say. Varma puts it as a doubt about the whole enterprise: is this knowledge, or only the next token?
 #
@@ -262,7 +261,7 @@ for name, chances in kept.items():
 # %% [markdown]
 # With ten starts, as in the paper, hardly anything is left of a chance of about one half. A search that optimises a stand-in for what you want gets *further* from it with more optimisation, if something else scores better.
 #
-# > **So now we know:** this is no bad luck that more restarts would cure. They make it certain.
+# > **So now we know:** here this is no bad luck that more restarts would cure. Where the wrong answer has the lower loss, they make it certain.
 
 # %% [markdown]
 # ---
@@ -412,7 +411,7 @@ for name, network, of, word, speaker, swaps in (
         found[probes.lowest()],
     )
 figures.seeds(columns, "Naming what misled a search cures it of that, and of nothing else").show()
-for name, (shares, median, kept_share, lowest) in repairs.items():
+for name, (shares, _, kept_share, lowest) in repairs.items():
     print(
         f"{name:<24} "
         + ", ".join(f"{kind} {part:.0%}" for kind, part in shares.items())
@@ -420,7 +419,7 @@ for name, (shares, median, kept_share, lowest) in repairs.items():
     )
 
 # %% [markdown]
-# Where the nuisance is named, all searches find the truth, and so does the one with the lowest loss. (They are right a little less often than the searches on plain reviews: the price is paid for small changes, too.) And where it is not named, nothing has changed: with both about, a search that may not follow the word follows alice, and one that may not follow alice follows the word.
+# Where all that misleads is named, each on its own, all searches find the truth, and so does the one with the lowest loss. And where something is not named, nothing has changed: with both about, a search that may not follow the word follows alice, and one that may not follow alice follows the word.
 #
 # The seventh column is the most instructive. If both are swapped *in one go*, half of the searches find **"word = opinion"**: the one feature made of both that does not change when both change. It takes a price on each of them, on its own. Whatever you leave a search, it takes.
 #
@@ -543,8 +542,8 @@ print(
 # Look along the diagonal, where each reader reads at its own place. All are right about most new reviews with nobody about, and after layers 1 and 2 about nearly all (last line). But with alice about, and wrong:
 #
 # * at *world:* they read the truth; the network is about to say it.
-# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layer 1 the networks differ, and after layer 0 they read more truth than opinion. (Could one say "the earlier belief is the network's own"? Varma mentions the hope. Here it would have helped.)
-# * at the full stop, before anybody knows what will be asked, they read the truth in most cases.
+# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layers 0 and 1 the networks differ, from nearly all alice to mostly truth. (Is the earlier belief the network's own, and the later one what it is about to say? Varma mentions the hope. Only one of these networks bears it out.)
+# * at the full stop, before anybody knows what will be asked, they read the truth in most cases. (From an untrained network, which passes on some of the words, one gets some 70 %.)
 # * and readers fitted with *carol* about are right at all places after the layers 1 and 2, and nearly always at *judge:*.
 #
 # So this is what the two readers of the opening were. **Reader A was fitted with nobody about, reader B with carol.** With nobody about, "what is true" and "what the judge will say" are the same for every review. No label can tell them apart, however many you have, and the fit takes the larger. With carol about they differ, so the labels say which one is meant. But to have labels there means to know the
@@ -566,17 +565,64 @@ fitted = {
 }
 first, second = PLACES[1], PLACES[5]
 same = {}
-for name, questions in {"nobody": plain["test"], "alice": alice}.items():
+for name, questions in {
+    "nobody": plain["test"],
+    "bob": testbed.draw(world, 1000, 99, "filler", "bob"),
+    "alice": alice,
+}.items():
     at = dict(zip(PLACES, everywhere(knowing, questions), strict=True))
     same[name] = (fitted[first].answers(at[first]) == fitted[second].answers(at[second])).double().mean().item()
 print(
-    f"two readers fitted with nobody about ({first}; {second}) give the same answer: nobody about {same['nobody']:.0%}, alice about {same['alice']:.0%}"
+    f"two readers fitted with nobody about ({first}; {second}) give the same answer: "
+    + ", ".join(f"{name} about {share:.0%}" for name, share in same.items())
 )
 
 # %% [markdown]
-# The last line is worth keeping, for it needs no label. Two readers that agree as long as nobody is about, and disagree as soon as alice is, show that *something* is going on there. They do not show which of them is right.
+# The last line is worth keeping, for it needs no label on alice's reviews. Two readers that agree with nobody about and with bob about, and disagree as soon as alice is, show that *something* is going on there. They do not show which of them is right.
 #
-# > **So now we know:** a reader that is right about everything we can check may be a reader of what will be said. It takes labels on the cases in which that is wrong, or luck with the place, to get the other one.
+# Is it really that carol is sometimes *wrong*? She is not only about, she also changes the text. So fit readers to reviews with carol on which she is right, all but a few. And there is a third way to the truth, which section 3 suggests: take the direction of alice's opinion, which stands in the text, out of the activations, and fit with nobody about as before.
+
+# %%
+wrong_cases, learnt, unnamed = (0, 5, 20, 50, 200), {}, {}
+some = by_speaker["carol"]["train"]
+right_first = torch.cat([(some.truth == some.opinion).nonzero()[:, 0], (some.truth != some.opinion).nonzero()[:, 0]])
+n_right = int((some.truth == some.opinion).sum())
+opinion_of = by_speaker["alice"]["train"]
+for seed in range(3):
+    network = zoo.load(f"testbed-latent-{seed}")
+    carols, hers, nobodys, theirs = (
+        differences(network, world, questions, "judge:")[LAST]
+        for questions in (some, opinion_of, plain["train"], alice)
+    )
+    rows = [right_first[: n_right + wrong] for wrong in wrong_cases]
+    readers = [directions.logistic(carols[row], some.truth[row]) for row in rows]
+    learnt[f"network {seed}"] = [
+        ccs.agreement(reader.answers(theirs[misled]), alice.truth[misled]).item() for reader in readers
+    ]
+    opinion = directions.mean_difference(hers, opinion_of.opinion).direction
+    reader = directions.logistic(directions.without(nobodys, opinion), plain["train"].truth)
+    unnamed[f"network {seed}"] = ccs.agreement(
+        reader.answers(directions.without(theirs, opinion)[misled]), alice.truth[misled]
+    ).item()
+lines.curves(
+    list(map(str, wrong_cases)),
+    learnt,
+    "A few cases in which carol is wrong are what it takes",
+    "reviews among those fitted to on which carol is wrong",
+    "right where alice is wrong",
+).show()
+print(f"fitted to {n_right} reviews on which carol is right, and to so many on which she is wrong: " + str(wrong_cases))
+for name, shares in learnt.items():
+    print(
+        f"{name}: "
+        + ", ".join(f"{share:.0%}" for share in shares)
+        + f";   with nobody about, opinion's direction taken away: {unnamed[name]:.0%}"
+    )
+
+# %% [markdown]
+# With carol about but always right, the reader is alice's again. Some tens of cases in which she is wrong, among hundreds, turn it to the truth. And without any such case, it is enough to name the opinion and take it out.
+#
+# > **So now we know:** a reader that is right about everything we can check may be a reader of what will be said. To get the other one it takes cases in which the two differ, or a name for what misleads.
 
 # %% [markdown]
 # ---
@@ -588,7 +634,7 @@ print(
 # Here is an idea to start from. What misleads a search in alice's documents is that it reads *what the network is about to say*. But what the network says can be seen without any labels: it is `training.said`. So take away the direction that goes with it, and look in the rest for a direction along which the differences fall into two groups. If there is one, the network
 # may know something that it does not say. If there is none, keep the first component.
 #
-# To measure "two groups" for numbers z with mean 0, take (mean |z|)² / mean z²: 1 for two points, 2/π = 0.64 for a bell curve.
+# To measure "two groups" for numbers z with mean 0, take (mean |z|)² / mean z²: 1 for two points that are equally frequent, 2/π = 0.64 for a bell curve. The solution takes the direction among five components that has the most of it, if that is above 0.75.
 
 # %% [markdown]
 # ### Exercise 34.6 · Enter the benchmark
@@ -631,7 +677,7 @@ my_method = checks.yours_or(my_method, lambda training: elk.largest_variance(tra
 beds = ["plain", "odd-half", "alice", "bob", "latent-stop", "latent-judge", "latent-alice"]
 entered = {
     "the network says": elk.METHODS["black box"], "CCS, lowest of 10": elk.METHODS["CCS, lowest of 10"], "first component": elk.METHODS["contrastive PCA"],
-    "logistic regression": elk.METHODS["logistic regression (labels)"], "mine": (my_method, False),
+    "logistic regression": elk.METHODS["logistic regression (labels)"], "what is not said": elk.METHODS["what is not said"], "mine": (my_method, False),
 }  # fmt: skip
 comparison = elk.compare(entered, beds=beds, model_seeds=[2], probe_seeds=[0], layer=LAST)
 print("right")
@@ -640,10 +686,9 @@ print("\nright where alice is wrong, fitted with nobody about")
 print(comparison.table("lied_to"))
 
 # %% [markdown]
-# (The constant 0.75 was tuned on networks 0 and 1, where the method found the truth with alice in one of the two; what you see is network 2.)
+# "What is not said" is the idea of this section, with the constant 0.75 (tuned on networks 0 and 1, where it found the truth with alice in one of the two; this is network 2). It uncovers the truth in one bed in which alice's opinion hides it, and not in another. And where the word decides half of the answers, it fails for a good reason: there the network leans to the truth in what it says, and the method takes just that away.
 #
-# Every row has another winner. With nobody and with bob about all are right. Taking away what the network says uncovers the truth where alice's opinion hides it, in this network, and falls for the word where there is one. At *judge:*, fitted with nobody about, even logistic regression with all its labels goes with the judge. **No method without labels is right on all beds, and none says on which it is.** If you find one that
-# is, write to its authors: you are one of them.
+# Among the methods without labels none is best on all beds, and none says on which it is. At *judge:*, fitted with nobody about, even logistic regression with all its labels goes with the judge. And *mine*, if it is yours? The exercise asked only for pairs in which there is one thing to find.
 #
 # > **So now we know:** each method brings an assumption about what the truth looks like in there: the largest thing, the thing in two groups, the thing that is not said. Each is right in some networks.
 
@@ -696,32 +741,32 @@ checks.latent.test_erase(erase)
 # %%
 erase = checks.yours_or(erase, directions.erase)
 erased = {}
-for name, network, of, word, speaker in (
-    ("word, half", half, half_world, "odd", "nobody"),
-    ("opinion, apart", apart, apart_world, "filler", "alice"),
-):
-    asked = ask(of, 50, word, speaker)
-    difference = differences(network, of, asked["train"])[LAST]
-    nuisance = asked["train"].word == 1 if speaker == "nobody" else asked["train"].opinion
-    truth = asked["train"].truth
-    versions = {
-        "as it is": difference, "difference of means taken away": directions.without(difference, directions.mean_difference(difference, nuisance).direction),
-        "LEACE": erase(difference, nuisance).float(),
-    }  # fmt: skip
-    for version, x in versions.items():
-        moved = ((x - difference).square().sum() / (difference - difference.mean(0)).square().sum()).item()
-        by_component = directions.contrastive_pca(x).answers(x)
-        erased[name, version] = (
-            ccs.up_to_sign(ccs.agreement(by_component, truth)).item(),
-            ccs.up_to_sign(ccs.agreement(by_component, nuisance)).item(),
-            moved,
-        )
+for name, kind, word, speaker in (("word", "half", "odd", "nobody"), ("opinion", "apart", "filler", "alice")):
+    for seed in range(3):
+        asked = ask(WORLDS[kind][1], 50, word, speaker)["train"]
+        difference = differences(zoo.load(f"testbed-{kind}-{seed}"), WORLDS[kind][1], asked)[LAST]
+        nuisance = asked.word == 1 if name == "word" else asked.opinion
+        direction = directions.mean_difference(difference, nuisance).direction
+        for version, x in {
+            "as it is": difference,
+            "means": directions.without(difference, direction),
+            "LEACE": erase(difference, nuisance).float(),
+        }.items():
+            moved = ((x - difference).square().sum() / (difference - difference.mean(0)).square().sum()).item()
+            answered = directions.contrastive_pca(x).answers(x)
+            erased[name, seed, version] = [
+                ccs.up_to_sign(ccs.agreement(answered, label)).item() for label in (asked.truth, nuisance)
+            ] + [moved]
         print(
-            f"{name:<16}{version:<32} first component: with the truth {erased[name, version][0]:4.0%}, with the nuisance {erased[name, version][1]:4.0%}   moved {moved:.1%} of the variance"
+            f"{name} ({kind}, network {seed}), first component: "
+            + "; ".join(
+                f"{version}: truth {erased[name, seed, version][0]:.0%}, {name} {erased[name, seed, version][1]:.0%}, moved {erased[name, seed, version][2]:.1%}"
+                for version in ("as it is", "means", "LEACE")
+            )
         )
 
 # %% [markdown]
-# Both erase: no first component reads the nuisance any more, and LEACE moves a little less. For the word this is all that it takes: what is then largest is the truth. For alice's opinion it is not. The first component goes with neither very well; something that is not *linear* in her opinion is left, and it is larger than the truth. "No linear reader can tell" does not say that nothing of it is left.
+# Taking the difference of the means away and LEACE both erase: no first component reads the nuisance any more, and LEACE moves a little less of the variance. What is then largest is the truth, or nearly, in all but one case. In that one the first component is a mixture: what is left there of alice's opinion is not linear in it (it turns with the truth), and "no linear function goes with the label" says nothing of that.
 #
 # ---
 # ## Evidence

@@ -291,8 +291,9 @@ def largest_variance(training: Training) -> Scores:
 def unsaid(training: Training, least: float = 0.75) -> Scores:
     """What falls into two groups beside what the network says; the first component where nothing does.
 
-    The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with the largest
-    (mean |z|)² / mean z² is kept if that is above ``least``: it is 1 for two equally frequent points, 2/π for a bell curve.
+    The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with
+    the largest (mean |z|)² / mean z² is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
+    curve.
     """
     difference = _seen(training.pairs)
     spoken = directions.mean_difference(difference, training.said > training.said.median()).direction

@@ -912,7 +912,7 @@ def probe_for_labels(
 ) -> tuple[Float[Tensor, "d_model"], Float[Tensor, ""]]:
     """(weight, bias) of a linear probe whose logits are +margin on the positive side where the label is True and on the negative side where it is False.
 
-    On the other sides they are −margin. The 2 n rows do not depend on each other and 2 n is at most d_model + 1, so that such a probe exists; any will do.
+    On the other sides they are −margin. The 2 n rows, each with a 1 behind it, do not depend on each other, so that such a probe exists; any will do.
     """
     # BEGIN SOLUTION
     rows = F.pad(torch.cat([positive, negative]).double(), (0, 1), value=1.0)

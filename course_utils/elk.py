@@ -296,7 +296,7 @@ def unsaid(training: Training, least: float = 0.75) -> Scores:
     curve.
     """
     difference = _seen(training.pairs)
-    spoken = directions.mean_difference(difference, training.said > training.said.median()).direction
+    spoken = directions.mean_difference(difference, training.said > training.said.mean()).direction
     rest = directions.without(difference, spoken)
     others = directions.principal(rest, 5)
     z = rest @ others.T

@@ -695,7 +695,7 @@ def my_method(training: elk.Training) -> elk.Scores:
     # BEGIN SOLUTION
     difference = ccs.normalised(training.pairs).difference
     direction = directions.principal(difference)[0]
-    spoken = directions.mean_difference(difference, training.said > training.said.median()).direction
+    spoken = directions.mean_difference(difference, training.said > training.said.mean()).direction
     rest = directions.without(difference, spoken)
     others = directions.principal(rest, 5)
     z = rest @ others.T

@@ -137,7 +137,7 @@ def test_what_is_erased_may_be_reckoned_in_single_precision():
         x, z = x.float(), label.float()
         centred = x - x.mean(0)
         c = centred.T @ (z - z.mean()) / (len(x) - 1)
-        weight = torch.linalg.solve(torch.atleast_2d(torch.cov(x.T)), c)
+        weight = torch.linalg.solve(torch.cov(x.T), c)
         return x - torch.outer(centred @ weight, c) / (c @ weight)
 
     assert passes("test_erase", single)

@@ -154,8 +154,8 @@ MISTAKES = [
     Mistake(
         "answers turned round by those lied to",
         _turned_if(lambda a, t, o: _share((a == t)[t != o]) < 0.5),
-        "You turn all answers round if they are mostly wrong where the opinion is. That is what the third share is to show: score "
-        "the answers as they are.",
+        "You turn all answers round if they are mostly wrong where the opinion is. That is what the third share is to show: "
+        "score the answers as they are.",
     ),
     Mistake(
         "counts",

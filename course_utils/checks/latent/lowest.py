@@ -214,7 +214,8 @@ MISTAKES = [
         "worse ones, itself included",
         _weighted(lambda i, n, k: math.comb(n - i, k - 1) / math.comb(n, k)),
         "Your numbers of draws are too large: the others of a draw come from the restarts with a *higher* loss, and you count "
-        "the restart itself among them. At place i there are n − i of them if i counts from 1, and n − i − 1 if it counts from 0.",
+        "the restart itself among them. At place i there are n − i of them if i counts from 1, and n − i − 1 if it counts "
+        "from 0.",
     ),
     Mistake(
         "one too few",

@@ -291,12 +291,12 @@ def _planted(
 def _disturbed(places: int, n: int, m: int, d_model: int, seed: int) -> tuple[Question, Tensor]:
     """As :func:`_planted`, and in every place's dimension stands a disturbance too, as it does three times in the last.
 
-    It is far larger than what tells the labels apart. Logistic regression takes a third of the last dimension away from the place's own,
-    and reads what was planted; along the difference of the means the disturbance stays.
+    It is far larger than what tells the labels apart. Logistic regression takes a third of the last dimension away from the
+    place's own, and reads what was planted; along the difference of the means the disturbance stays.
     """
     (train, train_truth, test, test_truth), wanted = _planted(places, n, m, d_model, seed, torch.float64)
     for k, x in enumerate([*train, *test]):
-        shift = 2 * noise(len(x), seed=seed + 500 + k, dtype=torch.float64).clamp(-2, 2)
+        shift = 4 * noise(len(x), seed=seed + 500 + k, dtype=torch.float64).clamp(-1, 1)
         x[:, :places] += shift[:, None]
         x[:, -1] += 3 * shift
     for i, x in enumerate(train):  # the other places' dimensions say nothing here

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -69,6 +70,29 @@ def test_chance_that_is_drawn_is_not_exact(draws):
     assert not passes("test_lowest_of", lowest._drawn(draws))
 
 
+def test_whoever_draws_is_told_that_the_chance_is_to_be_exact():
+    def drawn(loss, hit, k, generator=None):
+        sets = [torch.randperm(len(loss), generator=generator)[:k] for _ in range(200)]
+        return sum(hit[one[loss[one].argmin()]].item() for one in sets) / 200
+
+    assert "asked three times" in failure("test_lowest_of", drawn)[1]
+    seeded = failure("test_lowest_of", lambda *args: drawn(*args, torch.Generator().manual_seed(1)))[1]
+    assert "with a seed" in seeded
+
+
+@pytest.mark.parametrize(
+    ("start", "further", "name"),
+    [(0, 0, "worse ones, itself included"), (1, 1, "one too few, below 0 at the last")],
+)
+def test_places_counted_from_the_wrong_number_are_named(start, further, name):
+    def answer(loss, hit, k):
+        n, ordered = len(loss), hit[loss.argsort()].tolist()
+        ways = sum(math.comb(n - i - further, k - 1) * is_hit for i, is_hit in enumerate(ordered, start))
+        return ways / math.comb(n, k)
+
+    assert failure("test_lowest_of", answer)[0] == name
+
+
 def test_fractions_of_the_check_agree_with_all_draws():
     loss, hit = torch.tensor([3.0, 1.0, 4.0, 1.5, 9.0, 2.0]), torch.tensor([1, 0, 1, 1, 0, 0]).bool()
     for k in range(1, 7):
@@ -82,6 +106,14 @@ def test_what_readers_say_of_planted_answers_does_not_hang_on_the_penalty(penalt
         return [[(reader.answers(x) == test_truth).float().mean() for x in test] for reader in readers]
 
     assert passes("test_cross_readings", lambda *args: torch.tensor(readings(*args)))
+
+
+def test_readers_along_the_difference_of_the_means_are_told_apart():
+    def readings(train, train_truth, test, test_truth):
+        readers = [directions.mean_difference(x, train_truth) for x in train]
+        return torch.tensor([[(reader.answers(x) == test_truth).float().mean() for x in test] for reader in readers])
+
+    assert failure("test_cross_readings", readings)[0] == "difference of the means"
 
 
 def test_planted_shares_are_below_and_above_chance_and_not_symmetric():
@@ -101,6 +133,16 @@ def test_methods_of_the_benchmark_without_labels_pass(name):
 @pytest.mark.parametrize("name", ["black box", "random direction", "logistic regression (labels)"])
 def test_methods_that_read_no_activations_or_need_labels_do_not(name):
     assert not passes("test_my_method", elk.METHODS[name][0])
+
+
+def test_method_that_fails_without_labels_is_told_so_and_another_failure_is_not():
+    def with_labels(training):
+        reader = directions.logistic(ccs.normalised(training.pairs).difference, training.truth)
+        return lambda evidence: reader.scores(ccs.normalised(evidence.pairs).difference)
+
+    assert "wants labels" in failure("test_my_method", with_labels)[1]
+    text = failure("test_my_method", lambda training: training.nothing)[1]  # shows this line
+    assert "wants labels" not in text
 
 
 def test_method_may_be_right_in_two_of_three_seeds_and_not_in_one():
@@ -137,7 +179,7 @@ def test_what_is_erased_may_be_reckoned_in_single_precision():
         x, z = x.float(), label.float()
         centred = x - x.mean(0)
         c = centred.T @ (z - z.mean()) / (len(x) - 1)
-        weight = torch.linalg.solve(torch.atleast_2d(torch.cov(x.T)), c)
+        weight = torch.linalg.solve(torch.cov(x.T), c)
         return x - torch.outer(centred @ weight, c) / (c @ weight)
 
     assert passes("test_erase", single)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,19 @@ from torch import Tensor
 
 from course_utils import ccs, directions, elk
 from course_utils.ccs import Pairs
-from course_utils.checks.framework import Mistake, call, check, expect, expect_close, expect_finite, expect_shape
+from course_utils.checks.calling import Raised
+from course_utils.checks.framework import (
+    Mistake,
+    call,
+    check,
+    expect,
+    expect_close,
+    expect_finite,
+    expect_shape,
+    invoke,
+)
 from course_utils.checks.latent.inputs import coins, noise
+from course_utils.checks.outcome import Mismatch
 from course_utils.checks.returned import kind_of
 from course_utils.elk import Evidence, Training
 
@@ -263,6 +275,21 @@ def _evidence(n: int, d_model: int, seed: int, part: int) -> tuple[Evidence, Ten
 _LEAST = 0.9
 
 
+def _found(answer: Any, training: Training, truth: Tensor, asked: Evidence, other: Evidence) -> Any:
+    """What :func:`_asked` returns. An answer that fails, and would not if it were told the truth, is told what it lacks."""
+    try:
+        return call(_asked(answer), training, asked, other, returns=object)
+    except Mismatch as failed:
+        with_labels = invoke(_asked(answer), (training._replace(truth=truth), asked, other), {})
+        if "raised" not in failed.finding.what or isinstance(with_labels.result, Raised):
+            raise
+        why = (
+            "Your method wants labels: it works when `training.truth` holds them, and here that is None. Nobody tells it the "
+            "answers: learn from `training.pairs` (and `training.said`) alone."
+        )
+        raise Mismatch(dataclasses.replace(failed.finding, why=why)) from None
+
+
 @check(
     reference=my_method,
     alternatives=[_two_centres, _search, _what_it_says],
@@ -273,10 +300,10 @@ def test_my_method(answer: Any) -> None:
     """Make a method that finds, without labels, where the two sides of a question are opposed."""
     shares = []
     for seed, (n, d_model) in enumerate(((240, 16), (300, 30), (270, 24))):
-        (pairs, said), _ = _evidence(n, d_model, seed, 0)
+        (pairs, said), labels = _evidence(n, d_model, seed, 0)
         asked, truth = _evidence(101 + seed, d_model, seed, 1)
         other, _ = _evidence(64, d_model, seed, 2)
-        found = call(_asked(answer), Training(pairs, said, seed), asked, other, returns=object)
+        found = _found(answer, Training(pairs, said, seed), labels, asked, other)
         about = f"a method fitted on {n} questions with {d_model} dimensions, seed {seed}"
         if isinstance(found, str):
             expect(

@@ -120,6 +120,14 @@ MISTAKES = [
         "You fit the readers on the test questions, so that they have seen the answers. Fit them on `train` with `train_truth`.",
     ),
     Mistake(
+        "fitted where it reads",
+        lambda train, train_truth, test, test_truth: (
+            _shares(_readers(test, test_truth), test, test_truth).diagonal().expand(len(train), len(test))
+        ),
+        "You fit a reader anew on `test[j]`, the questions that it is to read, so that it has seen the answers and all rows are "
+        "the same. Fit once for each row, on `train[i]` with `train_truth`.",
+    ),
+    Mistake(
         "read on the training questions",
         lambda train, train_truth, test, test_truth: _shares(_readers(train, train_truth), train, train_truth),
         "You let the readers read the questions that they were fitted on. Let them read `test`, and compare with `test_truth`.",
@@ -212,6 +220,23 @@ MISTAKES = [
         "You compare each reader's answers with those of the reader that was fitted there. Compare them with `test_truth`.",
     ),
     Mistake(
+        "yes and yes",
+        lambda train, train_truth, test, test_truth: torch.stack(
+            [
+                torch.stack([(r.answers(x) & test_truth).double().mean() for x in test])
+                for r in _quickly(train, train_truth)
+            ]
+        ),
+        "You count only where answer and truth are both yes. An answer no is right where the truth is no: compare with `==`, not "
+        "with `&`.",
+    ),
+    Mistake(
+        "difference of the means",
+        _fitted(_quickly),
+        "Your readers go along the difference of the means (`directions.mean_difference`). Where something else varies along "
+        "it, they read that as well: fit with `directions.logistic`, which weighs one dimension against another.",
+    ),
+    Mistake(
         "directions compared",
         _cosines,
         "You return the cosines of the readers' directions. Wanted is how often each reader is right at each place.",
@@ -263,6 +288,22 @@ def _planted(
     return ([x.to(dtype) for x in train], train_truth, [x.to(dtype) for x in test], test_truth), wanted
 
 
+def _disturbed(places: int, n: int, m: int, d_model: int, seed: int) -> tuple[Question, Tensor]:
+    """As :func:`_planted`, and in every place's dimension stands a disturbance too, as it does three times in the last.
+
+    It is far larger than what tells the labels apart. Logistic regression takes a third of the last dimension away from the
+    place's own, and reads what was planted; along the difference of the means the disturbance stays.
+    """
+    (train, train_truth, test, test_truth), wanted = _planted(places, n, m, d_model, seed, torch.float64)
+    for k, x in enumerate([*train, *test]):
+        shift = 4 * noise(len(x), seed=seed + 500 + k, dtype=torch.float64).clamp(-1, 1)
+        x[:, :places] += shift[:, None]
+        x[:, -1] += 3 * shift
+    for i, x in enumerate(train):  # the other places' dimensions say nothing here
+        x[:, [j for j in range(places) if j != i]] = _OFFSET
+    return (train, train_truth, test, test_truth), wanted
+
+
 @check(
     reference=latent.cross_readings,
     alternatives=[_plain_loops, _scikit, _in_one_product, _column_by_column],
@@ -294,3 +335,11 @@ def test_cross_readings(answer: Any) -> None:
             why="The answers of each place stand in a dimension of its own, so that what its reader says anywhere can be "
             "counted.",
         )
+    question, wanted = _disturbed(3, 90, 70, 5, 300)
+    expect_close(
+        call(answer, *question),
+        wanted,
+        what="the readings of 3 places where another dimension goes with the one that holds the answers",
+        why="A reader fitted by logistic regression takes one dimension from the other and reads the answers; the difference of "
+        "the means does not.",
+    )

@@ -71,6 +71,16 @@ def _each(change: Callable[[float], float]) -> Any:
     return _changed(lambda *shares: tuple(map(change, shares)))
 
 
+def _up_to_sign(*places: int) -> Any:
+    """A wrong answer: the shares at these places are turned round where they are below ½."""
+    return _changed(lambda *s: tuple(max(x, 1 - x) if i in places else x for i, x in enumerate(s)))
+
+
+def _turned_if(wrong: Callable[[Tensor, Tensor, Tensor], bool]) -> Any:
+    """A wrong answer: all answers are turned round if they look the wrong way round."""
+    return lambda a, t, o: _one_by_one(~a if wrong(a, t, o) else a, t, o)
+
+
 def _counts(answer: Tensor, truth: Tensor, opinion: Tensor) -> tuple[int, int, int]:
     right = answer == truth
     return int(right.sum()), int((answer == opinion).sum()), int(right[truth != opinion].sum())
@@ -104,6 +114,48 @@ MISTAKES = [
         "all up to sign",
         _each(lambda share: max(share, 1 - share)),
         "You turn shares below ½ round. Here the sign is known, and a low share says something: leave them.",
+    ),
+    Mistake(
+        "truth up to sign",
+        _up_to_sign(0),
+        "You turn the share that agrees with the truth round where it is below ½. These are a network's answers, of which yes "
+        "is known: a share below ½ says that they are mostly wrong. Leave it.",
+    ),
+    Mistake(
+        "opinion up to sign",
+        _up_to_sign(1),
+        "You turn the share that agrees with the opinion round where it is below ½. That it is low says that the answers go "
+        "against the opinion: leave it.",
+    ),
+    Mistake(
+        "truth and opinion up to sign",
+        _up_to_sign(0, 1),
+        "You turn the first two shares round where they are below ½. Unlike a probe that was found without labels, these answers "
+        "have a known sign: leave the shares as they are.",
+    ),
+    Mistake(
+        "truth, all and lied to, up to sign",
+        _up_to_sign(0, 2),
+        "You turn both shares that agree with the truth round where they are below ½. A share below ½ says that the answers are "
+        "mostly wrong there: leave it.",
+    ),
+    Mistake(
+        "opinion and lied to, up to sign",
+        _up_to_sign(1, 2),
+        "You turn the second and the third share round where they are below ½. A low share says what the answers do not go by: "
+        "leave it.",
+    ),
+    Mistake(
+        "answers turned round by the truth",
+        _turned_if(lambda a, t, o: _share(a == t) < 0.5),
+        "You turn all answers round if fewer than half of them are right. The sign of the answers is known here: score them as "
+        "they are.",
+    ),
+    Mistake(
+        "answers turned round by those lied to",
+        _turned_if(lambda a, t, o: _share((a == t)[t != o]) < 0.5),
+        "You turn all answers round if they are mostly wrong where the opinion is. That is what the third share is to show: "
+        "score the answers as they are.",
     ),
     Mistake(
         "counts",

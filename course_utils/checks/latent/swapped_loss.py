@@ -143,6 +143,18 @@ MISTAKES = [
         "and q⁻.",
     ),
     Mistake(
+        "before paired with after",
+        _variant(loss=lambda p, n, q, m: (_ccs(p, q) + _ccs(n, m)) / 2),
+        "You pair p with q in the CCS loss, a side with the same side after the swap. It wants the two sides of one question, "
+        "which are to add up to 1: p⁺ with p⁻, and q⁺ with q⁻.",
+    ),
+    Mistake(
+        "before paired with after, added up",
+        _variant(loss=lambda p, n, q, m: _ccs(p, q) + _ccs(n, m)),
+        "You pair p with q in the CCS loss, and add up the two losses. Pair p⁺ with p⁻, and q⁺ with q⁻, the two sides of one "
+        "question, and take the mean of both losses.",
+    ),
+    Mistake(
         "size of the change",
         _variant(change=lambda p, n, q, m: (p - q).abs() + (n - m).abs()),
         "Your price is on the size of the changes. Take their squares.",

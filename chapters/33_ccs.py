@@ -995,7 +995,8 @@ for seed in range(5):
         ).item()
         random_word[layer].append((decodable, salience(train.difference, label["train"]), keep, probes.loss.min().item()))
 for layer, points in random_word.items():
-    print(f"untrained, layer {layer}: " + ";  ".join(f"decodable {x:.0%}, salient {y:.1%}, CCS {z:.0%} at a loss of {loss:.2f}" for x, y, z, loss in points))
+    print(f"layer {layer}, five untrained networks, the word: " + "; ".join(f"decodable {x:.0%}, salient {y:.1%}" for x, y, _, _ in points))
+    print("         CCS, lowest loss: " + "; ".join(f"reads it in {z:.0%} at a loss of {loss:.2f}" for _, _, z, loss in points))
 
 # %% [markdown]
 # Look at the word's row. Among the trained networks it is salient only where predictions depend on word and charge, and those are the networks in which the search goes to it. But it can be decoded nearly perfectly in others, too: in *repeated*, where the word will be said again, and even in *unseen*, where its vector is still a random one. (In *apart*, which has learnt that it means nothing, much less is left of it.) A linear

@@ -963,7 +963,7 @@ checks.ccs.test_salience(salience)
 salience = checks.yours_or(salience, directions.salience)
 known = {name: (zoo.load(f"testbed-{name}-0"), WORLDS[name][1]) for name in by_network}
 seen: dict[str, dict[str, tuple[float, float]]] = {"truth": {}, "word": {}}
-random_word: dict[int, list[tuple[float, float, float]]] = {layer: [] for layer in LAYERS}
+random_word: dict[int, list[tuple[float, float, float, float]]] = {layer: [] for layer in (0, LAST)}
 for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
     pairs = {part: contrast.pairs(network, of, some) for part, some in odd.items()}
     for feature, label in {
@@ -984,7 +984,7 @@ label = {part: some.word == 1 for part, some in odd.items()}
 for seed in range(5):
     network = zoo.entry("testbed-half-0").recipe.problem.make_model(seed).requires_grad_(False)
     pairs = activations(network, odd)
-    for layer in LAYERS:
+    for layer in random_word:
         train, test = (prepared(pairs[part][layer]) for part in ("train", "test"))
         probes = ccs.fit(train, 10)
         keep = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, label["test"]))[
@@ -1002,7 +1002,7 @@ for layer, points in random_word.items():
 # Look at the word's row. Among the trained networks it is salient only where predictions depend on word and charge, and those are the networks in which the search goes to it. But it can be decoded nearly perfectly in others, too: in *repeated*, where the word will be said again, and even in *unseen*, where its vector is still a random one. (In *apart*, which has learnt that it means nothing, much less is left of it.) A linear
 # probe that can read a feature does not show that the feature matters.
 #
-# The last lines answer Filan's question for this kind of network. In the untrained networks the word can be decoded, often well. In one of the five the search leans towards it after every layer, in the others less or not at all. But look at its losses: about that of the best constant. Whoever looks at the loss can see that nothing was found. So a random network does give you banana ⊕ charge, if you ask for it with labels; the search
+# The last lines answer Filan's question for this kind of network. In the untrained networks the word can be decoded, often well. In one of the five the search leans towards it after both layers, in the others less or not at all. But look at its losses: about that of the best constant. Whoever looks at the loss can see that nothing was found. So a random network does give you banana ⊕ charge, if you ask for it with labels; the search
 # does not get it there.
 
 # %% [markdown]

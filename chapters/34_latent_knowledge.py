@@ -209,7 +209,7 @@ for speaker in ("alice", "bob"):
 # ### Exercise 34.2 · The lowest of k
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 min
 #
-# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it a hit? Count, do not draw.
+# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it a hit? Count, do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -57,7 +57,10 @@ def test_snapshots_follow_training():
 def test_the_history_ends_with_the_cards_metrics():
     for name in zoo.names():
         history, metrics = zoo.history(name), zoo.card(name)["metrics"]
-        assert history["test_loss"][-1] == pytest.approx(metrics["test_loss"], rel=1e-2)
+        # what both hold: a loss on held-out data or, of the test bed, shares measured on two draws of documents
+        for key in {"test_loss"} & set(metrics) or set(history) & set(metrics):
+            assert history[key][-1] == pytest.approx(metrics[key], rel=2e-2 if "testbed" in name else 1e-2), (name, key)
+        assert set(history) & set(metrics), name
         assert history["step"][-1] == zoo.entry(name).recipe.steps
 
 

@@ -48,7 +48,7 @@ def execute(root: Path, pc: str, timeout: float = 600.0) -> ExecutionReport:
     root = Path(root)
     chapter = parse(_source(root, pc), root)
     start = time.perf_counter()
-    cells, failure = _run(root, chapter, timeout)
+    cells, failure = run(root, chapter, timeout)
     seconds = time.perf_counter() - start
     entries: dict[str, evidence.Entry] = {}
     if failure is None:
@@ -77,8 +77,8 @@ def _source(root: Path, pc: str) -> Path:
     raise CourseError(f"There is no chapter {pc} in solutions/. The chapters here are: {known or 'none'}.")
 
 
-def _run(root: Path, chapter: Chapter, timeout: float) -> tuple[list[Any], str | None]:
-    """The executed cells, and what failed first (None if nothing did)."""
+def run(root: Path, chapter: Chapter, timeout: float = 600.0) -> tuple[list[Any], str | None]:
+    """The solution notebook's cells after a run in a fresh kernel, and what failed first (None if nothing did)."""
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager

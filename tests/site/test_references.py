@@ -23,7 +23,9 @@ PAPER_SITES = (
     "openreview.net",
     "transformer-circuits.pub",
 )
-LINK = re.compile(r"""https?://(?:[\w-]+\.)*?(?:SITES)/[^\s)\]>"'`]*""".replace("SITES", "|".join(map(re.escape, PAPER_SITES))))
+LINK = re.compile(
+    r"""https?://(?:[\w-]+\.)*?(?:SITES)/[^\s)\]>"'`]*""".replace("SITES", "|".join(map(re.escape, PAPER_SITES)))
+)
 
 
 def links(text: str) -> set[str]:
@@ -37,7 +39,9 @@ def entries():
 
 
 def test_the_pattern_finds_links():
-    text = "[A](https://arxiv.org/abs/2301.05217), <https://www.lesswrong.com/posts/a/b>. https://example.org/arxiv.org/1"
+    text = (
+        "[A](https://arxiv.org/abs/2301.05217), <https://www.lesswrong.com/posts/a/b>. https://example.org/arxiv.org/1"
+    )
     assert links(text) == {"https://arxiv.org/abs/2301.05217", "https://www.lesswrong.com/posts/a/b"}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from course_utils.commands import build, check, doctor, hint, lab, models, progress, reset, start, sweep, watch
+from course_utils.commands import book, build, check, doctor, hint, lab, models, progress, reset, start, sweep, watch
 from course_utils.commands.screen import complain
 from course_utils.errors import CourseError
 
@@ -58,6 +58,7 @@ def _register() -> None:
     add(progress.progress, PROGRESS, "course progress", "course progress 21")
     add(doctor.doctor, PROGRESS, "course doctor")
     add(build.build, MAKING, "course build", "course build --check", "course build --execute 21")
+    add(book.book, MAKING, "course book", "course book --serve", "course book --check-links --output site")
     add(models.train, MAKING, "course train modular-addition-fast", "course train modular-addition --resume")
     add(models.verify, MAKING, "course verify", "course verify modular-addition")
     add(sweep.sweep, MAKING, "course sweep", "course sweep grokking-by-lr --workers 2")

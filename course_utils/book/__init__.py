@@ -4,7 +4,7 @@ Data flows one way: chapters are run (or their stored runs are taken), every pag
 tree, and Sphinx makes a folder of it that works from a disk or a static host, with the network closed.
 """
 
-from course_utils.book.build import BUILD, build
 from course_utils.book.links import broken_links
+from course_utils.book.site import BUILD, build
 
 __all__ = ["BUILD", "broken_links", "build"]

@@ -16,7 +16,7 @@ TITLE_ROOM = 34
 """Pixels that a title takes at the top of a figure; the caption stands in its place."""
 SLIDER_ROOM = 62
 """Pixels that a slider takes at the bottom."""
-PANEL_WIDTH = 210
+PANEL_WIDTH = 165
 """Pixels under which a panel beside others cannot be read; a narrower page scrolls the figure sideways."""
 
 
@@ -59,9 +59,9 @@ def _words(text: str) -> str:
 
 def _panels(layout: Mapping) -> int:
     """How many panels stand beside each other: as many as horizontal axes begin at different places."""
-    starts = {tuple(axis.get("domain", (0, 1)))[0] for key, axis in layout.items() if key.startswith("xaxis")}
+    starts = {next(iter(axis.get("domain", (0, 1)))) for key, axis in layout.items() if key.startswith("xaxis")}
     starts |= {
-        tuple(scene.get("domain", {}).get("x", (0, 1)))[0] for key, scene in layout.items() if key.startswith("scene")
+        next(iter(scene.get("domain", {}).get("x", (0, 1)))) for key, scene in layout.items() if key.startswith("scene")
     }
     return max(1, len(starts))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ RULE = re.compile(r"-+(-\+-+)+")
 def split_tables(text: str) -> list[str | list[list[str]]]:
     """Printed text in order: pieces of plain text, and the tables in it as rows of cells, the first the columns' names.
 
-    A table is what ``course_utils.evidence.table`` prints. Its wrapped cells are joined again.
+    A table is what ``course_utils.evidence.table`` prints, of two rows or more. Its wrapped cells are joined again.
     """
     pieces: list[str | list[list[str]]] = []
     plain: list[str] = []
@@ -48,7 +49,7 @@ def _end(lines: Sequence[str], start: int) -> int:
 def _rows(lines: Sequence[str]) -> list[list[str]]:
     rule = next(line for line in lines if RULE.fullmatch(line))
     edges = [0, *(match.start() + 1 for match in re.finditer(r"-\+-", rule)), len(rule) + 2]
-    places = [(left + 2 * (k > 0), right) for k, (left, right) in enumerate(zip(edges, edges[1:], strict=False))]
+    places = [(left + 2 * (k > 0), right) for k, (left, right) in enumerate(itertools.pairwise(edges))]
     # One rule alone stands under the names, and each line below is a row; more of them stand between wrapped rows.
     airy = sum(line == rule for line in lines) > 1
     rows: list[list[str]] = [[""] * len(places)]

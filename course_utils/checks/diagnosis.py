@@ -12,7 +12,8 @@ from course_utils.checks.outcome import NotAttempted
 from course_utils.checks.values import agree, loosened, protected
 from course_utils.checks.watchdog import TimeUp, run_limited
 
-_SECONDS = 5.0
+PATIENCE = 5.0
+"""Seconds that a learner waits, at most, to be told which mistake it may be."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ def recognise(
     uses: Sequence[Recorded],
     mistakes: Iterable[Mistake],
     cases: Callable[[], Iterable[Any]] | None,
+    seconds: float = PATIENCE,
 ) -> Mistake | None:
     """The first mistake that agrees with the answer on every recorded use and on every extra case; None if none does.
 
-    An answer that was never used matches nothing. Everything together is given five seconds.
+    An answer that was never used matches nothing. Everything together is given so many seconds.
     """
     mistakes = tuple(mistakes)
     if not uses or not mistakes:
@@ -62,7 +64,7 @@ def recognise(
         return next((m for m in mistakes if all(same_use(resolved(m.wrong), use) for use in known)), None)
 
     try:
-        return run_limited(search, _SECONDS)
+        return run_limited(search, seconds)
     except (TimeUp, NotAttempted):
         return None
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from course_utils.checks.calling import FirstLines, Recording, call, invoke, recording, value
-from course_utils.checks.diagnosis import Later, Mistake, later, recognise, resolved
+from course_utils.checks.diagnosis import PATIENCE, Later, Mistake, later, recognise, resolved
 from course_utils.checks.expectations import (
     expect,
     expect_close,
@@ -127,10 +127,12 @@ def check(
     return decorate
 
 
-def run(test: Check | Spec, answer: Any, *, seconds: float | None = None, diagnose: bool = True) -> Report:
+def run(
+    test: Check | Spec, answer: Any, *, seconds: float | None = None, diagnose: bool = True, patience: float = PATIENCE
+) -> Report:
     """Run a check on an answer and say how it went, without showing, raising or recording anything.
 
-    Only KeyboardInterrupt gets out.
+    ``seconds`` limits the check, ``patience`` the search for a mistake after it. Only KeyboardInterrupt gets out.
     """
     spec: Spec = test if isinstance(test, Spec) else test.spec  # type: ignore[attr-defined]
     started = time.perf_counter()
@@ -155,7 +157,7 @@ def run(test: Check | Spec, answer: Any, *, seconds: float | None = None, diagno
             recording.reset(token)
         if outcome is Outcome.FAILED and diagnose:
             with contextlib.suppress(Exception):  # a diagnosis is a courtesy: its failure must not hide the finding
-                mistake = recognise(answer, record.uses, spec.mistakes, spec.cases)
+                mistake = recognise(answer, record.uses, spec.mistakes, spec.cases, patience)
     return Report(
         check=spec.name,
         asked=spec.asked,

@@ -31,7 +31,7 @@ def evidence_page(chapters: Sequence[Chapter], outputs: Mapping[str, Sequence[Se
     if failing:
         parts.append("These come out otherwise, or only in part:\n")
         parts += [
-            f"* [chapter {chapter.id}](chapters/{chapter.file}.ipynb): {row['claim']} — {row['verdict']}"
+            f"* [Chapter {chapter.id}](chapters/{chapter.file}.ipynb), “{row['claim']}”: {row['verdict']}. {_numbers(row)}"
             for chapter, row in failing
         ]
     for chapter in chapters:
@@ -40,6 +40,11 @@ def evidence_page(chapters: Sequence[Chapter], outputs: Mapping[str, Sequence[Se
             label = f"Evidence of chapter {chapter.id}"
             parts.append(f'<div class="table-scroll">\n{table_html(table, label)}</div>\n')
     return "\n".join(parts) + "\n"
+
+
+def _numbers(row: Mapping[str, str]) -> str:
+    said = {"The paper": row.get("paper", ""), "Ours": row.get("ours", "")}
+    return " ".join(f"{who}: {what}." for who, what in said.items() if what)
 
 
 def evidence_tables(outputs: Sequence[Sequence[Output]]) -> list[list[list[str]]]:

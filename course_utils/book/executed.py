@@ -37,15 +37,10 @@ def outputs_of(
 
     paths = {chapter.id: store / f"{chapter.id}-{_key(root, chapter)}.json" for chapter in chapters}
     missing = [chapter for chapter in chapters if fresh or not paths[chapter.id].is_file()]
-    runs = Parallel(n_jobs=min(jobs, len(missing)) or 1)(delayed(_run)(root, chapter) for chapter in missing)
-    if failures := [failure for _, failure in runs if failure]:
+    tasks = [delayed(_run)(root, chapter, paths[chapter.id]) for chapter in missing]
+    failures = [failure for failure in Parallel(n_jobs=min(jobs, len(missing)) or 1)(tasks) if failure]
+    if failures:
         raise CourseError("A chapter does not run, so there is nothing to show.\n" + "\n".join(failures))
-    store.mkdir(parents=True, exist_ok=True)
-    for chapter, (outputs, _) in zip(missing, runs, strict=True):
-        for old in store.glob(f"{chapter.id}-*.json"):
-            old.unlink()
-        text = json.dumps(outputs, ensure_ascii=False, separators=(",", ":"))
-        paths[chapter.id].write_text(text, encoding="utf-8", newline="\n")
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
 
 
@@ -69,9 +64,19 @@ def _sources(library: Path) -> Iterator[Path]:
             yield path
 
 
-def _run(root: Path, chapter: Chapter) -> tuple[list[list[Output]], str | None]:
+def _run(root: Path, chapter: Chapter, path: Path) -> str | None:
+    """Run the chapter and store what it shows in ``path``, in place of earlier runs; what failed, or None."""
     cells, failure = run(root, chapter)
-    return [list(_outputs(cell)) for cell in cells], failure
+    if failure is not None:
+        return failure
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([list(_outputs(cell)) for cell in cells], ensure_ascii=False, separators=(",", ":"))
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    for old in path.parent.glob(f"{chapter.id}-*.json"):
+        old.unlink()
+    unfinished.replace(path)
+    return None
 
 
 def _outputs(cell: dict) -> Iterator[Output]:

@@ -187,7 +187,7 @@ def test_the_evidence_page_says_what_does_not_hold(capsys):
     one = chapter()
     shown = evidence_page([one], {"21": [[], [], [], [{"text": text}]]})
     assert "2 claims are tested; 1 of them hold as stated." in shown
-    assert "[chapter 21](chapters/21_waves.ipynb): b — does not hold: under 1" in shown
+    assert "[Chapter 21](chapters/21_waves.ipynb), “b”: does not hold: under 1. The paper: 1. Ours: 2." in shown
 
 
 def test_a_list_of_chapters_takes_its_place_and_a_missing_row_is_told():

@@ -1,0 +1,167 @@
+"""What the guides of the site tell you to paste, what they show as output, and the times they add up, are so."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from course_utils import checks
+from course_utils.checks import selftest
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+MANIFEST = json.loads((ROOT / "chapters" / "manifest.json").read_text(encoding="utf-8"))
+EXERCISES = {exercise["id"]: exercise for chapter in MANIFEST["chapters"] for exercise in chapter["exercises"]}
+GUIDES = ("start", "teaching", "research", "elk", "contributing")
+NUMBER = re.compile(r"\b(\d\d\.\d+)\b(?!\.\d)")
+
+
+def page(name: str) -> str:
+    return (BOOK / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def examples(name: str) -> list[tuple[str, str]]:
+    """Python blocks with the text block that shows what they print."""
+    pattern = r"^```python\n(.*?)^```\n(?:(?!```)[^\n]*\n)*?^```text\n(.*?)^```"
+    return re.findall(pattern, page(name), re.DOTALL | re.MULTILINE)
+
+
+def printed(code: str) -> str:
+    """What a script prints, or the report of the check that it fails."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            exec(compile(code, "<the example>", "exec"), {"__name__": "example"})
+        except checks.CheckFailed as failure:
+            return f"{failure}\n"
+    return out.getvalue()
+
+
+def same(one: str, other: str) -> bool:
+    return [line.rstrip() for line in one.strip().splitlines()] == [line.rstrip() for line in other.strip().splitlines()]
+
+
+# Start here
+
+
+def test_install_commands_are_those_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    bash, powershell = blocks(readme, "bash"), blocks(readme, "powershell")
+    here = page("start")
+    assert blocks(here, "bash") == [bash[0], next(block for block in bash if "whl/cpu" in block)]
+    assert blocks(here, "powershell") == [powershell[0]]
+
+
+def test_the_check_says_what_the_page_shows() -> None:
+    [(code, shown)] = examples("start")
+    assert same(printed(code), shown)
+
+
+# For instructors
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The rows of all tables, by the names of their columns."""
+    found, head = [], None
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            head = None
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if head is None:
+            head = cells
+        elif not set(line) <= set("|-: "):
+            found.append(dict(zip(head, cells, strict=True)))
+    return found
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_exercises_that_are_named_exist(guide: str) -> None:
+    text = re.sub(r"```.*?```", "", page(guide), flags=re.DOTALL)
+    chapters = {chapter["id"] for chapter in MANIFEST["chapters"]}
+    named = {number for number in NUMBER.findall(text) if number.split(".")[0] in chapters}
+    assert named <= set(EXERCISES), named - set(EXERCISES)
+
+
+def test_times_of_the_schedules_add_up() -> None:
+    timed = [row for row in rows(page("teaching")) if "Exercises" in row and "Minutes" in row]
+    assert len(timed) >= 18
+    for row in timed:
+        numbers = NUMBER.findall(row["Exercises"])
+        assert int(row["Minutes"]) == sum(EXERCISES[number]["minutes"] for number in numbers), row
+
+
+def test_sections_named_in_the_schedules_exist() -> None:
+    named = set(re.findall(r"\b(\d\d) § (\d)", page("teaching")))
+    assert len(named) > 10
+    for chapter, section in named:
+        [source] = (ROOT / "solutions").glob(f"{chapter}_*.py")
+        assert re.search(rf"^# ## {section} · ", source.read_text(encoding="utf-8"), re.MULTILINE), (chapter, section)
+
+
+def test_quoted_sentences_are_what_checks_say() -> None:
+    quoted = [row for row in rows(page("teaching")) if "What the check says" in row]
+    assert len(quoted) > 8
+    for row in quoted:
+        topic, _, test = EXERCISES[row["Exercise"]]["check"].partition(".")
+        says = [mistake.says for mistake in getattr(selftest.load(topic), test).spec.mistakes]
+        sentence = row["What the check says"].strip("“”")
+        assert any(sentence in said for said in says), (row["Exercise"], sentence)
+
+
+def test_variables_that_are_named_are_read_somewhere() -> None:
+    library = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "course_utils").rglob("*.py"))
+    library += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "solutions").glob("*.py"))
+    for guide in GUIDES:
+        for name in set(re.findall(r"\bCOURSE_[A-Z]+(?:_[A-Z]+)*\b", page(guide))):
+            assert f'"{name}"' in library, (guide, name)
+
+
+# For researchers
+
+
+@pytest.mark.parametrize("code, shown", examples("research"))
+def test_an_example_for_researchers_prints_what_is_shown(code: str, shown: str) -> None:
+    assert same(printed(code), shown), printed(code)
+
+
+def test_there_is_an_example_for_each_chapter() -> None:
+    headings = re.findall(r"^### .*?\[chapter (\d\d)\]", page("research"), re.MULTILINE | re.IGNORECASE)
+    assert headings == [chapter["id"] for chapter in MANIFEST["chapters"]]
+
+
+# The benchmark
+
+
+def test_the_table_of_beds_is_that_of_the_library() -> None:
+    from course_utils import elk
+
+    table = {row["Bed"].strip("`"): row for row in rows(page("elk")) if "Bed" in row}
+    assert list(table) == list(elk.BEDS)
+    for name, spec in elk.BEDS.items():
+        assert table[name]["Network"].strip("`") == (f"testbed-{spec.world}" if spec.trained else "untrained")
+        assert table[name]["Beside the truth"] == (spec.nuisance or "–")
+    methods = {row["Method"] for row in rows(page("elk")) if "Method" in row}
+    assert methods == set(elk.METHODS)
+
+
+def test_the_method_of_the_page_does_what_the_page_shows() -> None:
+    (first, table), (second, compared) = examples("elk")
+    some = 'beds=["latent-stop", "latent-judge"]'  # all twelve take minutes
+    assert first.count("probe_seeds=[0]") == 1
+    lines = printed(first.replace("probe_seeds=[0]", f"probe_seeds=[0], {some}")).splitlines()
+    assert len(lines) == 3
+    shown = [line.split() for line in table.splitlines()]
+    assert all(line.split() in shown for line in lines), lines
+    assert some in second
+    method = first.partition("\n\n\nresults")[0]
+    assert same(printed(f"{method}\n\n{second}"), compared), printed(f"{method}\n\n{second}")

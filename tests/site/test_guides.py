@@ -113,7 +113,7 @@ def test_quoted_sentences_are_what_checks_say() -> None:
     assert len(quoted) > 8
     for row in quoted:
         topic, _, test = EXERCISES[row["Exercise"]]["check"].partition(".")
-        says = [mistake.says for mistake in getattr(selftest.load(topic), test).spec.mistakes]
+        says = [mistake.sentence for mistake in getattr(selftest.load(topic), test).spec.mistakes]
         sentence = row["What the check says"].strip("“”")
         assert any(sentence in said for said in says), (row["Exercise"], sentence)
 

@@ -6,19 +6,24 @@ import contextlib
 import io
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from course_utils import checks
+from course_utils import authoring, checks
 from course_utils.checks import selftest
+from course_utils.cli import app
+from course_utils.commands import build as build_command
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 MANIFEST = json.loads((ROOT / "chapters" / "manifest.json").read_text(encoding="utf-8"))
 EXERCISES = {exercise["id"]: exercise for chapter in MANIFEST["chapters"] for exercise in chapter["exercises"]}
 GUIDES = ("start", "teaching", "research", "elk", "contributing")
-NUMBER = re.compile(r"\b(\d\d\.\d+)\b(?!\.\d)")
+NUMBER = re.compile(r"\b(\d\d\.[1-9]\d?)\b(?!\.\d)")
 
 
 def page(name: str) -> str:
@@ -165,3 +170,90 @@ def test_the_method_of_the_page_does_what_the_page_shows() -> None:
     assert some in second
     method = first.partition("\n\n\nresults")[0]
     assert same(printed(f"{method}\n\n{second}"), compared), printed(f"{method}\n\n{second}")
+
+
+# Add a chapter
+
+
+HINT = """\
+# <details><summary>Hint 2</summary>
+#
+# The sum of −p log p. Where p is 0 the logarithm is −∞, and `torch.special.entr` knows what to do.
+#
+# </details>
+#
+"""
+WRONG = [  # in the order of the page's table: what stands in the chapter, and what is written in its place
+    ("Difficulty ●○○○○", "Difficulty ●○○○"),
+    ("Exercise 41.1 ·", "Exercise 42.1 ·"),
+    (HINT, ""),
+    ("    # BEGIN SOLUTION\n", ""),
+    ('probabilities: Float[Tensor, "answer"]', "probabilities: Tensor"),
+    ("least_loss = checks.yours_or(least_loss, entropy.least_loss)\n", ""),
+    ("checks.entropy.test_least_loss(", "checks.entropy.test_floor("),
+    ("entr(probabilities).sum()", "entr(coin).sum()"),
+    ("#   minutes: 10\n", ""),
+]
+
+
+@pytest.fixture
+def walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A course with the files of the walk-through, written as they stand on the page, and nothing else."""
+    found = re.findall(r"^```\{code-block\} python\n:caption: (\S+)\n\n(.*?)^```", page("contributing"), re.S | re.M)
+    files = dict(found)
+    assert list(files) == ["course_utils/entropy.py", "course_utils/checks/entropy.py", "solutions/41_entropy.py"]
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    import course_utils
+
+    monkeypatch.setattr(course_utils, "__path__", [*course_utils.__path__, str(tmp_path / "course_utils")])
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path / "course_utils" / "checks")])
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for package in (course_utils, checks):
+        sys.modules.pop(f"{package.__name__}.entropy", None)
+        vars(package).pop("entropy", None)
+
+
+def named_block(name: str) -> str:
+    [block] = re.findall(rf"^```\{{code-block\}} \w+\n:name: {name}\n\n(.*?)^```", page("contributing"), re.S | re.M)
+    return block
+
+
+def test_the_chapter_of_the_walk_through_builds_and_runs(walked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_command, "require_clone", lambda what: walked)
+    said = CliRunner().invoke(app, ["build"])
+    assert said.exit_code == 0 and same(said.output.replace("\\", "/"), named_block("built")), said.output
+    assert CliRunner().invoke(app, ["build"]).output.strip() == "Everything was up to date."
+    stub = (walked / "chapters" / "41_entropy.py").read_text(encoding="utf-8")
+    assert named_block("stub").strip() in stub
+    untouched = printed(stub)
+    assert "not attempted yet (Exercise 41.1)" in untouched and "✓\n" in untouched
+    solved = printed((walked / "solutions" / "41_entropy.py").read_text(encoding="utf-8"))
+    assert "✓ least_loss: passed" in solved and solved.splitlines()[-2:] == untouched.splitlines()[-2:]
+
+
+def test_the_check_of_the_walk_through_does_its_work(walked: Path) -> None:
+    topic = selftest.load("entropy")
+    assert selftest.answer_problems(topic) == []
+    total = selftest.total_score(selftest.mutation_scores(topic, seconds=20))
+    assert not total.problems and total.rate == 1
+
+
+def test_what_goes_wrong_is_said_as_the_page_says(walked: Path) -> None:
+    path = walked / "solutions" / "41_entropy.py"
+    source = path.read_text(encoding="utf-8")
+    shown = [row["what `course build` says"] for row in rows(page("contributing")) if "what `course build` says" in row]
+    for (good, bad), sentence in zip(WRONG, shown, strict=True):
+        assert source.count(good) >= 1, good
+        path.write_text(source.replace(good, bad), encoding="utf-8", newline="\n")
+        with pytest.raises(authoring.StructureError) as caught:
+            authoring.build(walked)
+        assert plain(sentence) == [plain(f"{problem}") for problem in caught.value.problems][-1], str(caught.value)
+
+
+def plain(sentence: str) -> str:
+    """Words alone: a table of the page cannot hold every sign."""
+    return " ".join(sentence.replace("`", "").split())

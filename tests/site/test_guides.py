@@ -52,7 +52,9 @@ def printed(code: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    return [line.rstrip() for line in one.strip().splitlines()] == [line.rstrip() for line in other.strip().splitlines()]
+    return [line.rstrip() for line in one.strip().splitlines()] == [
+        line.rstrip() for line in other.strip().splitlines()
+    ]
 
 
 # Start here

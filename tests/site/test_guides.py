@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import sys
@@ -107,8 +108,22 @@ def test_times_of_the_schedules_add_up() -> None:
         assert int(row["Minutes"]) == sum(EXERCISES[number]["minutes"] for number in numbers), row
 
 
+def test_times_of_the_chapters_are_those_of_the_manifest() -> None:
+    table = [row for row in rows(page("teaching")) if "Whole chapter" in row]
+    assert len(table) == len(MANIFEST["chapters"])
+    for row, chapter in zip(table, MANIFEST["chapters"], strict=True):
+        minutes = [exercise["minutes"] for exercise in chapter["exercises"]]
+        core = [exercise["minutes"] for exercise in chapter["exercises"] if not exercise["deeper"]]
+        one = row["If there is one session only"]
+        some = sum(EXERCISES[number]["minutes"] for number in NUMBER.findall(one))
+        assert chapter["title"] in row["Chapter"]
+        assert row["Whole chapter"] == f"{chapter['minutes']} min"
+        assert (row["Core exercises"], row["All exercises"]) == (f"{sum(core)} min", f"{sum(minutes)} min")
+        assert one.endswith(f"({some} min)")
+
+
 def test_sections_named_in_the_schedules_exist() -> None:
-    named = set(re.findall(r"\b(\d\d) § (\d)", page("teaching")))
+    named = set(re.findall(r"\b(\d\d)\s§\s(\d)", page("teaching")))
     assert len(named) > 10
     for chapter, section in named:
         [source] = (ROOT / "solutions").glob(f"{chapter}_*.py")
@@ -136,7 +151,7 @@ def test_variables_that_are_named_are_read_somewhere() -> None:
 # For researchers
 
 
-@pytest.mark.parametrize("code, shown", examples("research"))
+@pytest.mark.parametrize("code, shown", examples("research"), ids=itertools.count())
 def test_an_example_for_researchers_prints_what_is_shown(code: str, shown: str) -> None:
     assert same(printed(code), shown), printed(code)
 

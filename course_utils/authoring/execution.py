@@ -93,7 +93,7 @@ def run(root: Path, chapter: Chapter, timeout: float = 600.0) -> tuple[list[Any]
     begun = [0]
     client.on_cell_start = lambda cell, cell_index: begun.append(cell_index)
     try:
-        client.execute(env=_environment(), cwd=str(folder))
+        client.execute(env=_environment(), cwd=str(folder), cleanup_kc=True)  # the manager is ours, and so is the kernel
     except CellExecutionError:
         return [], _failure(chapter, notebook.cells)
     except CellTimeoutError:

@@ -58,7 +58,7 @@ def logistic(
 ) -> Reader:
     """Logistic regression on the differences, which needs the labels: what a linear reader can reach.
 
-    Minimises mean cross-entropy + penalty/2 · |direction|².
+    Minimises ``mean cross-entropy + penalty/2 · |direction|²`` (nats).
     """
     fit = LogisticRegression(C=1 / (penalty * len(label)), max_iter=2000, fit_intercept=bias, tol=1e-6)
     with warnings.catch_warnings():

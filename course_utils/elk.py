@@ -292,7 +292,7 @@ def unsaid(training: Training, least: float = 0.75) -> Scores:
     """What falls into two groups beside what the network says; the first component where nothing does.
 
     The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with
-    the largest (mean |z|)² / mean z² is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
+    the largest ``(mean |z|)² / mean z²`` is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
     curve.
     """
     difference = _seen(training.pairs)

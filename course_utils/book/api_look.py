@@ -44,7 +44,9 @@ def as_written(obj: Any, bound: bool = False) -> tuple[str, str] | None:
         return "", ""  # says nothing
     made = _factories(obj)
     result = "" if inspect.isclass(obj) else _text(signature.return_annotation)
-    kept = signature.replace(parameters=[_shown(p, made) for p in parameters], return_annotation=inspect.Signature.empty)
+    kept = signature.replace(
+        parameters=[_shown(p, made) for p in parameters], return_annotation=inspect.Signature.empty
+    )
     return str(kept), result
 
 
@@ -126,6 +128,8 @@ def _is_static(name: str, obj: Any) -> bool:
 
 def _process_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     lines[:] = returns_as_field(lines)
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")  # napoleon would take what stands before a colon in the first line for a type
 
 
 def _skip_member(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:

@@ -223,7 +223,9 @@ def _index() -> str:
     tables = []
     for name, group in GROUPS.items():
         rows = [f"| {{py:mod}}`{PACKAGE}.{module}` | {question(module)} |" for module in group.modules]
-        tables.append("\n".join([f"## [{group.title}]({name}.md)", "", "| module | question |", "| --- | --- |", *rows]))
+        tables.append(
+            "\n".join([f"## [{group.title}]({name}.md)", "", "| module | question |", "| --- | --- |", *rows])
+        )
     toctree = "\n".join(["```{toctree}", ":hidden:", "", *GROUPS, "```"])
     return "\n\n".join(["# API reference", _INTRODUCTION, *tables, toctree]) + "\n"
 
@@ -249,5 +251,9 @@ def _section(module: str) -> str:
     directive = "\n".join([f".. automodule:: {PACKAGE}.{module}", *(f"   {option}" for option in options)])
     package, _, name = f"{PACKAGE}.{module}".rpartition(".")
     return "\n\n".join(
-        [f"## `{module}`", f"```python\nfrom {package} import {name}\n```", f"```{{eval-rst}}\n{directive}\n```"]
+        [
+            f"## `{module}`",
+            f"```{{code-block}} python\n:class: api-import\n\nfrom {package} import {name}\n```",
+            f"```{{eval-rst}}\n{directive}\n```",
+        ]
     )

@@ -69,7 +69,9 @@ class Training(NamedTuple):
 
 
 Scores = Callable[[Evidence], Float[Tensor, "n"]]
+"""From what is shown of questions to a score for each, above 0 for yes."""
 Method = Callable[[Training], Scores]
+"""From what is shown of the questions to learn from to a function that answers others."""
 
 
 _kept = lru_cache(maxsize=40)(load)  # all beds with three networks, some 40 MB
@@ -79,6 +81,7 @@ class Run(NamedTuple):
     """One fit of a method on one bed: shares of the test questions on which its answers agree with something.
 
     Attributes:
+        bed, model_seed, probe_seed: which one.
         truth: with the truth.
         nuisance: with the nuisance, or its opposite if that is more often.
         lied_to: with the truth, where it is not the speaker's opinion.
@@ -153,6 +156,10 @@ def evaluate(
         beds: which of ``BEDS``.
         model_seeds: which of the networks trained alike.
         probe_seeds: given to the method one after another.
+        layer, n: after which layer activations are read, and how many questions, as for :func:`~course_utils.elk_beds.load`.
+
+    Returns:
+        One :class:`Run` for each bed, network and seed of the probe.
 
     Raises:
         CourseError: no such bed, network or layer; scores of another shape, or that are not numbers.

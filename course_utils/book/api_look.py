@@ -158,9 +158,13 @@ def _qualify_types(app: Any, doctree: Any) -> None:
 
     for node in doctree.findall(addnodes.pending_xref):
         module = sys.modules.get(node.get("py:module") or "")
-        found = vars(module).get(node["reftarget"]) if module and node.get("refdomain") == "py" else None
+        if module is None or node.get("refdomain") != "py" or "." in node["reftarget"]:
+            continue
+        found = vars(module).get(node["reftarget"])
         if inspect.isclass(found) and found.__module__.startswith("course_utils"):
             node["reftarget"] = f"{found.__module__}.{found.__qualname__}"
+        if node.hasattr("refspecific"):
+            del node["refspecific"]  # else Sphinx warns of namesakes in other modules; see _link_short_name
 
 
 def _drop_long_values(app: Any, doctree: Any) -> None:

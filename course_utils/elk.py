@@ -10,7 +10,9 @@ function that is given the former and returns a function that answers the latter
 ...     difference = ccs.normalised(training.pairs).difference
 ...     direction = directions.principal(difference, 2)[1]
 ...     return lambda evidence: ccs.normalised(evidence.pairs).difference @ direction
->>> results = elk.evaluate(second_component, beds=["plain", "latent-judge"], model_seeds=[0], probe_seeds=[0])
+>>> results = elk.evaluate(
+...     second_component, beds=["plain", "latent-judge"], model_seeds=[0], probe_seeds=[0]
+... )
 >>> [row["bed"] for row in results.rows()]
 ['plain', 'latent-judge']
 

@@ -17,7 +17,9 @@ LONGEST_VALUE = 60
 def setup(app: Any) -> dict[str, Any]:
     """Connect what follows to the events that Sphinx documents."""
     app.connect("autodoc-process-signature", _process_signature)
-    app.connect("autodoc-process-docstring", _process_docstring, priority=400)  # before napoleon
+    aside: dict[str, list[str]] = {}
+    app.connect("autodoc-process-docstring", _before_napoleon(aside), priority=400)
+    app.connect("autodoc-process-docstring", _after_napoleon(aside), priority=600)
     app.connect("autodoc-skip-member", _skip_member)
     app.connect("doctree-read", _qualify_types)
     app.connect("doctree-read", _quote_shapes)
@@ -126,10 +128,21 @@ def _is_static(name: str, obj: Any) -> bool:
     return isinstance(inspect.getattr_static(owner, name.rsplit(".", 1)[-1], None), staticmethod)
 
 
-def _process_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = returns_as_field(lines)
-    if what in ("attribute", "data", "property"):
-        lines.insert(0, "")  # napoleon would take what stands before a colon in the first line for a type
+def _before_napoleon(aside: dict[str, list[str]]) -> Any:
+    def process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+        lines[:] = returns_as_field(lines)
+        # Of these napoleon takes what stands before a colon in the first line for a type, as it does of a return.
+        if what in ("attribute", "data", "property") and lines and ":" in lines[0]:
+            aside[name] = list(lines)
+
+    return process
+
+
+def _after_napoleon(aside: dict[str, list[str]]) -> Any:
+    def process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+        lines[:] = aside.pop(name, lines)
+
+    return process
 
 
 def _skip_member(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:

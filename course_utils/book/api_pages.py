@@ -167,7 +167,20 @@ OWN_MEMBERS_ONLY = frozenset({"elk", "checks", "checks.framework"})
 
 # A package has no source order of its own.
 ORDERED = {
-    "zoo": "names, load, card, history, snapshot_steps, table, neuron_logit_map, entry, Entry, rebuild, verify, make_table",
+    "zoo": (
+        "names",
+        "load",
+        "card",
+        "history",
+        "snapshot_steps",
+        "table",
+        "neuron_logit_map",
+        "entry",
+        "Entry",
+        "rebuild",
+        "verify",
+        "make_table",
+    )
 }
 
 
@@ -245,10 +258,16 @@ def _page(group: Group) -> str:
 
 
 def _section(module: str) -> str:
-    options = [f":members: {ORDERED.get(module, '')}".rstrip(), ":member-order: bysource"]
-    if module in OWN_MEMBERS_ONLY:
-        options.append(":ignore-module-all:")
-    directive = "\n".join([f".. automodule:: {PACKAGE}.{module}", *(f"   {option}" for option in options)])
+    if module in ORDERED:
+        lines = [f".. automodule:: {PACKAGE}.{module}", ""]
+        for member in ORDERED[module]:
+            kind = "class" if member[0].isupper() else "function"
+            lines.append(f".. auto{kind}:: {PACKAGE}.{module}.{member}")
+    else:
+        lines = [f".. automodule:: {PACKAGE}.{module}", "   :members:", "   :member-order: bysource"]
+        if module in OWN_MEMBERS_ONLY:
+            lines.append("   :ignore-module-all:")
+    directive = "\n".join(lines)
     package, _, name = f"{PACKAGE}.{module}".rpartition(".")
     return "\n\n".join(
         [

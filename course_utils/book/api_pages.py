@@ -235,7 +235,7 @@ def question(module: str) -> str:
 def _index() -> str:
     tables = []
     for name, group in GROUPS.items():
-        rows = [f"| {{py:mod}}`{PACKAGE}.{module}` | {question(module)} |" for module in group.modules]
+        rows = [f"| {{py:mod}}`{module} <{PACKAGE}.{module}>` | {question(module)} |" for module in group.modules]
         tables.append(
             "\n".join([f"## [{group.title}]({name}.md)", "", "| module | question |", "| --- | --- |", *rows])
         )

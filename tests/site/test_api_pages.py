@@ -79,7 +79,7 @@ def test_pages_are_the_same_each_time_and_have_a_section_for_each_module() -> No
 
 def test_the_index_asks_each_modules_question() -> None:
     index = reference.api_pages()["api/index.md"]
-    assert "| {py:mod}`course_utils.fourier` | Which waves is a function of numbers modulo p made of? |" in index
+    assert "| {py:mod}`fourier <course_utils.fourier>` | Which waves is a function of numbers modulo p made of? |" in index
     rows = [line for line in index.splitlines() if line.startswith("| {py:mod}")]
     assert len(rows) == len(SHOWN)
     assert [row for row in rows if not re.search(r"[.?] \|$", row)] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import re
 import sys
 from typing import Any, ForwardRef
 
@@ -25,6 +26,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("doctree-read", _quote_shapes)
     app.connect("doctree-read", _drop_long_values)
     app.connect("missing-reference", _link_short_name)
+    app.connect("html-page-context", _lines_of_signatures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -189,6 +191,19 @@ def _drop_long_values(app: Any, doctree: Any) -> None:
             value = part.astext()
             if value.startswith(" = ") and (len(value) > LONGEST_VALUE or "<" in value):
                 part.parent.remove(part)
+
+
+def _lines_of_signatures(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Sphinx makes a list of definitions without terms of a long signature: screen readers stumble over it."""
+
+    def as_spans(found: re.Match[str]) -> str:
+        lines = found[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+        return f'<span class="sig-lines">{lines}</span>'
+
+    if "body" in context:
+        context["body"] = re.sub(
+            r'<dl>\n(<dd><em class="sig-param.*?)</dl>', as_spans, context["body"], flags=re.DOTALL
+        )
 
 
 def _link_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:

@@ -125,7 +125,7 @@ class TinyNetwork(NamedTuple):
 def colour_network() -> TinyNetwork:
     """Ones and minus ones that turn (m, s) into m · s: is the disc black, given that it is mine and whose turn it is?
 
-    For |m| ≤ 1 and s = ±1: m · s = (|m + s| − |m − s|) / 2, and |x| = relu(x) + relu(−x).
+    For ``|m| ≤ 1`` and s = ±1: ``m · s = (|m + s| − |m − s|) / 2``, and ``|x| = relu(x) + relu(−x)``.
     """
     w_in = torch.tensor([[1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]])
     return TinyNetwork(w_in, torch.zeros(4), torch.tensor([0.5, 0.5, -0.5, -0.5]), torch.tensor(0.0))

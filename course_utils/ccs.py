@@ -21,8 +21,11 @@ from course_utils.errors import CourseError
 
 NORMALISATIONS = ("none", "mean", "scale")
 Objective = Callable[[Float[Tensor, "restart d_model"], Float[Tensor, "restart"]], Float[Tensor, "restart"]]
+"""From the weights and biases of all restarts to the loss of each."""
 Slope = Callable[[Float[Tensor, "restart d_model+1"]], Float[Tensor, "restart d_model+1"]]
+"""From all restarts' weights, each with its bias behind them, to the gradients of their losses."""
 PairLoss = Callable[[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]], Float[Tensor, "*restart"]]
+"""From both sides' probabilities, p⁺ and p⁻, to the mean loss over questions."""
 
 
 class Pairs(NamedTuple):
@@ -45,6 +48,7 @@ def normalise(x: Float[Tensor, "n d_model"], how: str = "scale") -> Float[Tensor
     """One side of the pairs with its mean taken away, and divided by its standard deviation in each dimension.
 
     Args:
+        x: activations, one question a row.
         how: ``"none"`` changes nothing, ``"mean"`` takes the mean away, ``"scale"`` does both.
 
     Raises:
@@ -105,7 +109,13 @@ def symmetric_loss(
 
 
 class Probes(NamedTuple):
-    """One probe for each restart: the probability that a statement is right is sigmoid(weight · x + bias)."""
+    """One probe for each restart: the probability that a statement is right is sigmoid(weight · x + bias).
+
+    Attributes:
+        weight: a direction for each restart.
+        bias: what is added.
+        loss: each restart's on the questions it was fitted to, after the last step.
+    """
 
     weight: Float[Tensor, "restart d_model"]
     bias: Float[Tensor, "restart"]
@@ -166,8 +176,14 @@ def fit(
 
     Args:
         pairs: normalised activations.
+        restarts: how many random starts.
         seed: of the first restart; the others' follow it.
+        steps: of AdamW, each on all questions.
+        lr, weight_decay: AdamW's.
         loss: of the probabilities of both sides.
+
+    Returns:
+        One probe for each restart. Without labels the method keeps that with the lowest loss (:meth:`Probes.lowest`).
 
     Raises:
         CourseError: sides of different shapes.
@@ -235,6 +251,8 @@ def descend(
 
     Args:
         losses: of each restart, given all weights and biases.
+        d_model: dimensions of the activations.
+        restarts, seed, steps, lr, weight_decay: as for :func:`fit`.
         slope: their gradient, if it is known; None: autograd finds it.
     """
     probe = torch.stack([_start(d_model, seed + restart) for restart in range(restarts)]).requires_grad_()

@@ -16,6 +16,7 @@ from torch import Tensor
 from course_utils.models import Transformer
 
 Weights = dict[str, Tensor]
+"""A transformer's weights by TransformerLens' names, such as ``blocks.0.attn.W_Q``."""
 
 
 class Head(NamedTuple):
@@ -64,8 +65,11 @@ def stream_parts(
 ) -> tuple[list[str], Float[Tensor, "part batch pos d_model"]]:
     """Everything that was added to the residual stream, part by part; the sum over parts is the final stream.
 
-    Parts: the embedding, the positions, each head (``head 1.0`` is head 0 of layer 1), each MLP. For models without
-    LayerNorm and biases.
+    For models without LayerNorm and biases.
+
+    Returns:
+        The parts' names: ``token``, ``position``, then for each layer its heads (``head 1.0`` is head 0 of layer 1) and
+        its MLP (``MLP 1``); and what they add, in this order.
     """
     _, cache = model.run_with_cache(tokens)
     parts = {"token": cache["hook_embed"], "position": cache["hook_pos_embed"]}

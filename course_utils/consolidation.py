@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 State = dict[str, Tensor]
+"""One tensor for each weight, by name."""
 
 
 def fisher_diagonal(

@@ -31,7 +31,14 @@ def pairs(
     """The residual stream after each layer at one place of both statements (−1: the last).
 
     Args:
+        model: a network of the test bed.
+        world: the one whose documents it reads.
+        questions: n questions.
         ending: a word behind the full stop, where the network reads on; None: the statement ends there.
+        place: which place of the statement, counted as in a list.
+
+    Returns:
+        For each layer the activations of n questions, not normalised.
     """
     names = [stream_name(layer) for layer in range(model.cfg.n_layers)]
     with torch.no_grad():
@@ -40,7 +47,11 @@ def pairs(
 
 
 def leaning(model: Transformer, world: World, questions: Questions, ending: str | None = None) -> Float[Tensor, "n"]:
-    """How much more the network says "right" (against "wrong") of the positive statement than of the negative one."""
+    """How much more the network says "right" (against "wrong") of the positive statement than of the negative one.
+
+    The logit of "right" less that of "wrong" at the last place, for the positive statement less for the negative one:
+    above 0 where the network leans to yes.
+    """
     wrong, right = world.tokens(VERDICTS)
     with torch.no_grad():
         logits = [model(side)[:, -1] for side in statements(world, questions, ending)]

@@ -46,7 +46,10 @@ def contrastive_pca(difference: Float[Tensor, "n d_model"]) -> Reader:
 
 
 def two_means(difference: Float[Tensor, "n d_model"], seed: int = 0) -> Reader:
-    """k-means with two clusters, from ten starts: yes for those nearer to the second centre."""
+    """k-means with two clusters, from ten starts: yes for those nearer to the second centre.
+
+    Which centre is the second is up to the seed: without labels no method can tell yes from no.
+    """
     found = KMeans(2, n_init=10, random_state=seed).fit(difference.double().numpy())
     first, second = torch.from_numpy(found.cluster_centers_).to(difference)
     direction = second - first
@@ -58,7 +61,7 @@ def logistic(
 ) -> Reader:
     """Logistic regression on the differences, which needs the labels: what a linear reader can reach.
 
-    Minimises mean cross-entropy + penalty/2 · |direction|².
+    Minimises ``mean cross-entropy + penalty/2 · |direction|²`` (nats).
     """
     fit = LogisticRegression(C=1 / (penalty * len(label)), max_iter=2000, fit_intercept=bias, tol=1e-6)
     with warnings.catch_warnings():

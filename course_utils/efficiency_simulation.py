@@ -70,6 +70,7 @@ class TwoCircuits:
 
 
 Slopes = Callable[[TwoCircuits, float, float], tuple[float, float]]
+"""From the circuits, w_M and w_G to the derivatives of J by both weights."""
 
 
 def slopes(circuits: TwoCircuits, w_M: float, w_G: float) -> tuple[float, float]:

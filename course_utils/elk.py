@@ -10,7 +10,9 @@ function that is given the former and returns a function that answers the latter
 ...     difference = ccs.normalised(training.pairs).difference
 ...     direction = directions.principal(difference, 2)[1]
 ...     return lambda evidence: ccs.normalised(evidence.pairs).difference @ direction
->>> results = elk.evaluate(second_component, beds=["plain", "latent-judge"], model_seeds=[0], probe_seeds=[0])
+>>> results = elk.evaluate(
+...     second_component, beds=["plain", "latent-judge"], model_seeds=[0], probe_seeds=[0]
+... )
 >>> [row["bed"] for row in results.rows()]
 ['plain', 'latent-judge']
 
@@ -69,7 +71,9 @@ class Training(NamedTuple):
 
 
 Scores = Callable[[Evidence], Float[Tensor, "n"]]
+"""From what is shown of questions to a score for each, above 0 for yes."""
 Method = Callable[[Training], Scores]
+"""From what is shown of the questions to learn from to a function that answers others."""
 
 
 _kept = lru_cache(maxsize=40)(load)  # all beds with three networks, some 40 MB
@@ -79,6 +83,7 @@ class Run(NamedTuple):
     """One fit of a method on one bed: shares of the test questions on which its answers agree with something.
 
     Attributes:
+        bed, model_seed, probe_seed: which one.
         truth: with the truth.
         nuisance: with the nuisance, or its opposite if that is more often.
         lied_to: with the truth, where it is not the speaker's opinion.
@@ -153,6 +158,10 @@ def evaluate(
         beds: which of ``BEDS``.
         model_seeds: which of the networks trained alike.
         probe_seeds: given to the method one after another.
+        layer, n: after which layer activations are read, and how many questions, as for :func:`~course_utils.elk_beds.load`.
+
+    Returns:
+        One :class:`Run` for each bed, network and seed of the probe.
 
     Raises:
         CourseError: no such bed, network or layer; scores of another shape, or that are not numbers.
@@ -292,7 +301,7 @@ def unsaid(training: Training, least: float = 0.75) -> Scores:
     """What falls into two groups beside what the network says; the first component where nothing does.
 
     The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with
-    the largest (mean |z|)² / mean z² is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
+    the largest ``(mean |z|)² / mean z²`` is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
     curve.
     """
     difference = _seen(training.pairs)

@@ -70,6 +70,7 @@ BEDS: dict[str, BedSpec] = {
     "facts": BedSpec("Facts that stand in no document; those tested are others than those learnt from.", "facts"),
     "untrained": BedSpec("Reviews, read by a network before its training.", "apart", trained=False),
 }  # fmt: skip
+"""Every bed, by name."""
 
 
 class Evidence(NamedTuple):

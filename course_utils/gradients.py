@@ -17,7 +17,8 @@ from torch import Tensor, nn
 class GradientFilter(Protocol):
     """Changes a model's gradients in place, before each update."""
 
-    def apply(self, model: nn.Module, memory: dict[str, Tensor]) -> None: ...
+    def apply(self, model: nn.Module, memory: dict[str, Tensor]) -> None:
+        """Changes each weight's ``grad``; ``memory`` is empty before the first step."""
 
 
 @dataclass(frozen=True)

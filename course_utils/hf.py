@@ -26,6 +26,7 @@ from course_utils.ccs import Pairs
 from course_utils.errors import CourseError
 
 Template = Callable[[str], tuple[str, str]]
+"""From a text to the statement that it is so and the statement that it is not so."""
 
 
 def _ending_in(before: str, after: str, positive: str, negative: str) -> Template:
@@ -46,6 +47,7 @@ TEMPLATES: dict[str, Template] = {
         "An expert who never errs is asked whether this is so: ", "\nThe expert's answer is", "yes", "no"
     ),
 }
+"""By name: ``review`` and ``review-question`` for reviews, ``statement`` and ``expert`` for statements."""
 
 
 def load(name_or_path: str | Path) -> tuple[Any, Any]:
@@ -85,6 +87,7 @@ def pairs(
     """Activations at the last token of each text stated to be so and stated not to be so.
 
     Args:
+        model, tokenizer: as :func:`load` gives them.
         texts: n reviews or statements.
         template: one of ``TEMPLATES``, or a function from a text to both statements.
         layer: which of the model's ``hidden_states``: 0 after the embedding, k after block k, −1 the last (in most models

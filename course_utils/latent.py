@@ -76,6 +76,7 @@ def fit_swap_invariant(
         pairs: normalised activations.
         swapped: of the same questions after the swap, normalised in the same way (:func:`normalised_together`).
         strength: of the price on changes, see :func:`swap_invariant_loss`.
+        restarts, seed, steps: as for :func:`course_utils.ccs.fit`.
     """
     rows, n = torch.cat([*pairs, *swapped]).T.contiguous(), len(pairs.positive)
 

@@ -74,7 +74,13 @@ class LinearProbes:
 
 @dataclass(frozen=True)
 class MLPProbes:
-    """One hidden layer of ReLU neurons for each layer of the network, shared by all squares."""
+    """One hidden layer of ReLU neurons for each layer of the network, shared by all squares.
+
+    Attributes:
+        n_states: how many states a square can have.
+        w_in, b_in: from activations, as they are, to neurons.
+        w_out, b_out: from neurons to logits, the states of the first square first.
+    """
 
     n_states: int
     w_in: Float[Tensor, "layer d_model hidden"]
@@ -227,6 +233,16 @@ def fit_mlp(
     """MLP probes of all layers and squares: AdamW, the learning rate lowered along half a cosine.
 
     The epoch that does best on the validation data is kept, for each layer.
+
+    Args:
+        train: what they are fitted to.
+        validation: what chooses the epoch, by the loss.
+        hidden: neurons for each layer.
+        n_states: how many states a square can have.
+        epochs: how many times all training positions are seen.
+        batch: positions a step.
+        lr: the learning rate at first.
+        seed: of the initial weights and of the order of positions.
 
     Raises:
         CourseError: examples that do not belong together, or states beyond ``n_states``.

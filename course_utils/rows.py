@@ -22,7 +22,9 @@ from typing import Any, BinaryIO, cast
 from course_utils.errors import CourseError
 
 Row = dict[str, Any]
+"""Values by column."""
 Cells = dict[str, str]
+"""The same as text."""
 
 KEY = "recipe"
 

@@ -27,6 +27,7 @@ from course_utils.rows import KEY, Cells, Row, RowFile, decode, encode
 from course_utils.training import Recipe, Run, train
 
 Measure = Callable[[Run], dict[str, Any]]
+"""From a finished run to the cells of its row, by column."""
 
 
 def warn_of_failure(recipe: Recipe, sentence: str) -> None:

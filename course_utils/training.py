@@ -28,7 +28,9 @@ from course_utils.gradients import GradientFilter
 from course_utils.muon import Muon
 
 State = dict[str, Tensor]
+"""Weights by name."""
 History = dict[str, list[float]]
+"""Metrics by name, one value for each evaluation; ``"step"`` says after how many updates."""
 OPTIMISERS = ("adamw", "muon")
 
 
@@ -64,6 +66,9 @@ class Recipe:
             With ``L2Penalty`` and no weight decay the run is Adam on a loss with a true L2 term.
         stop_when: ends the run early: ``(history) -> bool``, looked at after each evaluation. Not part of the hash
             unless named by ``stop_name``.
+
+    Raises:
+        CourseError: another optimiser.
     """
 
     problem: Any
@@ -110,7 +115,15 @@ def _named(part: Any) -> dict[str, Any]:
 
 @dataclass
 class Run:
-    """What training gave: the final model, the metrics over steps, the kept weights by step, and the seconds it took."""
+    """What training gave.
+
+    Attributes:
+        recipe: what was asked for.
+        model: after the last update, on the device it was trained on.
+        history: the metrics of each evaluation. All at step n are of the weights after n updates.
+        snapshots: the weights by step, on the processor.
+        seconds: the time it took, with that before an interruption.
+    """
 
     recipe: Recipe
     model: nn.Module
@@ -137,7 +150,7 @@ def train(
             exists, the run resumes from it, or with a warning from the one before, should the file be damaged.
         progress: show a bar with the newest metrics and the time left.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        on_snapshot: called as each snapshot is taken.
+        on_snapshot: called with step and weights as each snapshot is taken.
 
     Raises:
         CourseError: a checkpoint written by another recipe, damaged checkpoints, or a loss that is not finite.

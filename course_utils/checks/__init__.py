@@ -6,8 +6,7 @@ Topics are imported when they are first used::
 
     checks.fourier.test_fourier_basis(fourier_basis)
 
-Writing a check
-===============
+**Writing a check**
 
 A topic is a module `course_utils/checks/<topic>.py` with one function `test_<exercise>(answer)` per exercise::
 

@@ -92,15 +92,18 @@ def check(
 ) -> Callable[[Callable[[Any], None]], Check]:
     """Make a check of a function that examines an answer with `call` and the `expect` functions.
 
-    reference: the library's implementation (or value): it has to pass, and its mutants have to fail. It never defines
-        what is right.
-    alternatives: other right answers, written differently; they have to pass.
-    mistakes: the catalogue; each entry has to fail and to be recognised as itself: the first that agrees is named.
-    cases: gives extra tuples of arguments on which an answer and the mistakes are compared, where the calls made before
-        the first failure do not tell the mistakes apart.
-    seconds: the time limit where 20 s does not fit.
+    Args:
+        reference: the library's implementation (or value): it has to pass, and its mutants have to fail. It never defines
+            what is right.
+        alternatives: other right answers, written differently; they have to pass.
+        mistakes: the catalogue; each entry has to fail and to be recognised as itself: the first that agrees is named.
+        cases: gives extra tuples of arguments on which an answer and the mistakes are compared, where the calls made
+            before the first failure do not tell the mistakes apart.
+        seconds: the time limit where 20 s does not fit.
 
-    The check returns None for a pass and for an untouched stub, and raises CheckFailed otherwise.
+    Returns:
+        What makes a check of such a function. The check returns None for a pass and for an untouched stub, and raises
+        CheckFailed otherwise.
     """
 
     def decorate(body: Callable[[Any], None]) -> Check:

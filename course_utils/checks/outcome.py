@@ -11,6 +11,8 @@ from course_utils.errors import CourseError
 
 
 class Outcome(StrEnum):
+    """How a check ended: ``PASSED``, ``FAILED``, ``NOT_ATTEMPTED`` or ``TIMED_OUT``, each also a text to print."""
+
     PASSED = "passed"
     FAILED = "failed"
     NOT_ATTEMPTED = "not attempted"

@@ -20,7 +20,12 @@ HookFunction = Callable[[Tensor, "HookPoint"], Tensor | None]
 
 
 class HookPoint(nn.Module):
-    """An identity function at which an activation can be read or replaced."""
+    """An identity function at which an activation can be read or replaced.
+
+    Attributes:
+        name: its dotted name in the model, such as ``blocks.0.attn.hook_pattern``.
+        functions: what is called with each activation, in this order; each sees what the one before it put there.
+    """
 
     name: str = ""
 

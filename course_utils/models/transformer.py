@@ -22,8 +22,22 @@ from course_utils.models.hooks import HookedModule, HookPoint
 class TransformerConfig:
     """The shape of a transformer. Lengths are in units (tokens, dimensions, heads).
 
-    ``d_mlp=None`` leaves the MLPs out (attention-only); ``layer_norm=False`` leaves every LayerNorm out;
-    ``biases=False`` fixes all biases of attention, MLP and unembedding at zero by leaving them out.
+    Attributes:
+        d_vocab: how many tokens there are.
+        n_ctx: the longest sequence, in tokens.
+        d_model: dimensions of the residual stream.
+        n_heads: attention heads in each layer.
+        d_head: dimensions of a head's queries, keys and values.
+        n_layers: blocks, one after the other.
+        d_mlp: neurons in each block's MLP; None leaves the MLPs out (attention-only).
+        d_vocab_out: how many classes the logits have; None: one for each token.
+        activation: of the neurons, ``"relu"`` or ``"gelu"`` (the exact one).
+        layer_norm: False leaves every LayerNorm out.
+        biases: False fixes all biases of attention, MLP and unembedding at zero by leaving them out.
+        init_scale: multiplies the standard deviations of the initial weights.
+
+    Raises:
+        CourseError: another activation.
     """
 
     d_vocab: int
@@ -53,6 +67,8 @@ ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
 
 class Embed(nn.Module):
+    """A row of ``W_E`` [d_vocab, d_model] for each token."""
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.W_E = nn.Parameter(torch.empty(cfg.d_vocab, cfg.d_model))
@@ -62,6 +78,8 @@ class Embed(nn.Module):
 
 
 class PosEmbed(nn.Module):
+    """A row of ``W_pos`` [n_ctx, d_model] for each place, the same for all tokens."""
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.W_pos = nn.Parameter(torch.empty(cfg.n_ctx, cfg.d_model))
@@ -71,7 +89,14 @@ class PosEmbed(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Subtract the mean, divide by the standard deviation (``hook_scale``), then scale and shift."""
+    """Subtract the mean, divide by the standard deviation (``hook_scale``), then scale and shift.
+
+    ``hook_normalized`` stands before the learnt scale ``w`` and shift ``b``, both [d_model].
+
+    Args:
+        d_model: dimensions of the residual stream.
+        eps: added to the variance, so that a constant vector can be divided.
+    """
 
     def __init__(self, d_model: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -89,6 +114,11 @@ class LayerNorm(nn.Module):
 
 
 class Attention(nn.Module):
+    """All heads of a layer: a place looks at itself and those before it, and adds what it finds there.
+
+    ``W_Q``, ``W_K`` and ``W_V`` are [head, d_model, d_head], ``W_O`` is [head, d_head, d_model]. Scores are q·k / √d_head.
+    """
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.cfg = cfg
@@ -114,6 +144,8 @@ class Attention(nn.Module):
 
 
 class MLPLayer(nn.Module):
+    """``activation(x W_in) W_out`` at each place: ``W_in`` is [d_model, d_mlp], ``W_out`` [d_mlp, d_model]."""
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         assert cfg.d_mlp is not None
@@ -130,6 +162,8 @@ class MLPLayer(nn.Module):
 
 
 class Block(nn.Module):
+    """Attention, then an MLP if there is one; each adds to the residual stream what it computes from it."""
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.hook_resid_pre = HookPoint()
@@ -154,6 +188,8 @@ class Block(nn.Module):
 
 
 class Unembed(nn.Module):
+    """``x W_U``: the stream read as logits; ``W_U`` is [d_model, d_vocab_out]."""
+
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.W_U = nn.Parameter(torch.empty(cfg.d_model, cfg.n_out))
@@ -168,6 +204,18 @@ class Transformer(HookedModule):
 
     ``model(tokens)`` gives logits; ``model.run_with_cache(tokens)`` also gives every activation by its hook name;
     ``model.run_with_hooks(tokens, fwd_hooks=[(name, function)])`` replaces activations on the way.
+
+    Hooks, all but the first two and the last behind ``blocks.N.`` (N from 0):
+
+    * ``hook_embed``, ``hook_pos_embed``: [batch, pos, d_model];
+    * ``hook_resid_pre``, ``hook_attn_out``, ``hook_resid_mid``, ``hook_mlp_out``, ``hook_resid_post``: the same;
+    * ``attn.hook_q``, ``attn.hook_k``, ``attn.hook_v``, ``attn.hook_z``: [batch, pos, head, d_head];
+    * ``attn.hook_attn_scores`` (−∞ where a place would see a later one), ``attn.hook_pattern``: [batch, head, query, key];
+    * ``mlp.hook_pre``, ``mlp.hook_post``: [batch, pos, d_mlp];
+    * with LayerNorm ``ln1``, ``ln2``, and behind all blocks ``ln_final``, each with ``.hook_scale``: [batch, pos, 1], and
+      ``.hook_normalized``: [batch, pos, d_model].
+
+    Without MLPs there are neither ``hook_resid_mid`` nor ``hook_mlp_out``, as in TransformerLens.
 
     Args:
         cfg: the shape.
@@ -230,38 +278,47 @@ class Transformer(HookedModule):
 
     @property
     def W_E(self) -> Float[Tensor, "d_vocab d_model"]:
+        """The embedding: a row for each token."""
         return self.embed.W_E
 
     @property
     def W_pos(self) -> Float[Tensor, "n_ctx d_model"]:
+        """A row for each place."""
         return self.pos_embed.W_pos
 
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab_out"]:
+        """The unembedding: a column for each class of the logits."""
         return self.unembed.W_U
 
     @property
     def W_Q(self) -> Float[Tensor, "layer head d_model d_head"]:
+        """All heads' query weights."""
         return self._stacked("attn", "W_Q")
 
     @property
     def W_K(self) -> Float[Tensor, "layer head d_model d_head"]:
+        """All heads' key weights."""
         return self._stacked("attn", "W_K")
 
     @property
     def W_V(self) -> Float[Tensor, "layer head d_model d_head"]:
+        """All heads' value weights."""
         return self._stacked("attn", "W_V")
 
     @property
     def W_O(self) -> Float[Tensor, "layer head d_head d_model"]:
+        """All heads' output weights."""
         return self._stacked("attn", "W_O")
 
     @property
     def W_in(self) -> Float[Tensor, "layer d_model d_mlp"]:
+        """Input weights of all MLPs. Raises CourseError if the model has none."""
         return self._stacked("mlp", "W_in")
 
     @property
     def W_out(self) -> Float[Tensor, "layer d_mlp d_model"]:
+        """Output weights of all MLPs. Raises CourseError if the model has none."""
         return self._stacked("mlp", "W_out")
 
     def _stacked(self, part: str, name: str) -> Tensor:

@@ -12,7 +12,9 @@ from torch import Tensor
 from course_utils.plots import style
 
 Series = Sequence[float] | Float[Tensor, "n"]
+"""Numbers."""
 Places = Series | Sequence[str]
+"""Numbers or names."""
 COLOURS = {
     "train": style.TRAIN, "test": style.TEST, "restricted": style.RESTRICTED, "excluded": style.EXCLUDED,
     "G": style.RESTRICTED, "M": style.EXCLUDED, "G alone": style.RESTRICTED, "M alone": style.EXCLUDED,
@@ -39,7 +41,16 @@ def curves(
     logarithmic: bool = False,
     markers: bool = True,
 ) -> go.Figure:
-    """Several quantities over one."""
+    """Several quantities over one.
+
+    Args:
+        x: numbers, or names, of which each gets its place.
+        lines: by name; names that mean the same thing in every chapter (``train``, ``test``, …) have their colours.
+        title: the finding.
+        x_title, y_title: what the axes measure, with units.
+        logarithmic: the axis of the quantities.
+        markers: a dot at each value.
+    """
     fig = style.figure(title, f"Lines over {x_title}: {', '.join(lines)}. {title}.", x_title, y_title)
     for i, (name, values) in enumerate(lines.items()):
         fig.add_scatter(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Boards: TypeAlias = npt.NDArray[np.uint64]
+"""An array of boards, of any shape."""
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 # A one, and the highest bit, in each byte: arithmetic on eight counts at a time.

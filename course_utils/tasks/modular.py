@@ -26,6 +26,7 @@ OPERATIONS = {
     "subtract": lambda a, b, p: (a - b) % p,
     "random": _random_answers,
 }
+"""By name: the answers to numbers a and b modulo p."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class ModularTask:
         fraction: the share of all p² pairs in the training set.
         operation: ``"add"``, ``"subtract"`` or ``"random"`` (answers drawn once and for all, without a rule).
         split_seed: which pairs are drawn.
+
+    Raises:
+        CourseError: another operation, or a fraction that is not in (0, 1].
     """
 
     p: int = 113

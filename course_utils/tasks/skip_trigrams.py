@@ -36,14 +36,17 @@ class LargestTask:
 
     @property
     def vocab(self) -> int:
+        """How many tokens there are."""
         return self.small + self.large + 2
 
     @property
     def start(self) -> int:
+        """The token at the start."""
         return self.small + self.large
 
     @property
     def end(self) -> int:
+        """The token at the end."""
         return self.small + self.large + 1
 
 
@@ -78,6 +81,7 @@ class PhraseTask:
 
     @property
     def vocab(self) -> int:
+        """How many tokens there are."""
         return 2 * self.verbs + len(self.offsets) + self.fillers
 
 

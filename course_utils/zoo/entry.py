@@ -34,7 +34,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A sweep: its runs, and what each leaves in the table."""
+    """A sweep: its runs, and what each leaves in the table.
+
+    Attributes:
+        about: one sentence.
+        recipes: the runs.
+        measure: the columns of a run's row, by name.
+    """
 
     about: str
     recipes: tuple[Recipe, ...]

@@ -45,7 +45,11 @@ def entry(name: str) -> Entry:
 
 
 def card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
-    """Recipe, metrics, seconds and the SHA-256 of each file of a shipped model."""
+    """Recipe, metrics, seconds and the SHA-256 of each file of a shipped model.
+
+    Raises:
+        CourseError: no model of that name, or no card of it in the folder.
+    """
     entry(name)
     return json.loads(_present(folder / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -57,6 +61,10 @@ def load(name: str, step: int | None = None, folder: Path = WEIGHTS) -> Any:
         name: one of :func:`names`.
         step: one of :func:`snapshot_steps`; None for the final weights. Snapshots are stored in float16.
         folder: where the files lie.
+
+    Returns:
+        The model in evaluation mode: a :class:`~course_utils.models.transformer.Transformer` or
+        :class:`~course_utils.models.mlp.MLP`, as its recipe's problem makes it.
 
     Raises:
         CourseError: an unknown name or step, or files that are missing or not those of the card.
@@ -77,17 +85,29 @@ def load(name: str, step: int | None = None, folder: Path = WEIGHTS) -> Any:
 
 
 def snapshot_steps(name: str, folder: Path = WEIGHTS) -> list[int]:
-    """At which steps of its training was the model kept?"""
+    """At which steps of its training was the model kept?
+
+    Raises:
+        CourseError: no model of that name, or no card of it in the folder.
+    """
     return list(_snapshot_files(name, folder))
 
 
 def history(name: str, folder: Path = WEIGHTS) -> History:
-    """The metrics recorded during training, by name; ``history["step"]`` says at which steps."""
+    """The metrics recorded during training, by name; ``history["step"]`` says at which steps.
+
+    Raises:
+        CourseError: an unknown name, or a file that is missing or not that of the card.
+    """
     return {metric: values.tolist() for metric, values in _tensors(name, f"{name}.history.safetensors", folder).items()}
 
 
 def table(name: str, folder: Path = WEIGHTS) -> list[Row]:
-    """A shipped table of measurements over many runs, one row a run, each with the digest of its recipe."""
+    """A shipped table of measurements over many runs, one row a run, each with the digest of its recipe.
+
+    Raises:
+        CourseError: no such table in the folder, or a damaged one.
+    """
     return read_table(_present(folder / f"{name}.csv"))
 
 

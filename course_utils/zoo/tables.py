@@ -189,6 +189,7 @@ TABLES: dict[str, Table] = {
     **EFFICIENCY_TABLES,
     **UNGROKKING_TABLES,
 }
+"""Every table of the zoo, by name."""
 
 
 def named(name: str) -> Table:

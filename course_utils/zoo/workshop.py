@@ -99,6 +99,9 @@ def verify(name: str, folder: Path = store.WEIGHTS) -> list[str]:
 
     Returns:
         One sentence for each thing that is wrong; an empty list if all is well.
+
+    Raises:
+        CourseError: no model of that name, or no card of it in the folder.
     """
     card, entry = store.card(name, folder), store.entry(name)
     if card["digest"] != entry.recipe.digest():

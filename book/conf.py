@@ -13,6 +13,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "course_utils.book.api_look",
     "sphinx.ext.mathjax",
     "sphinx_design",
     "course_utils.book.terms",
@@ -26,6 +27,19 @@ nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# The reference shows signatures as the source writes them.
+default_role = "code"
+add_module_names = False
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 78
+toc_object_entries_show_parents = "hide"
+napoleon_numpy_docstring = False
+napoleon_use_param = False
+napoleon_custom_sections = [("Attributes", "params_style")]
+
 # One file that needs no other: formulas are drawn with the network closed.
 mathjax_path = "vendor/mathjax/tex-svg-full.js"
 mathjax3_config = {
@@ -36,7 +50,7 @@ mathjax3_config = {
 html_theme = "sphinx_book_theme"
 html_title = "Phase Change"
 html_static_path = ["_static"]
-html_css_files = ["style.css"]
+html_css_files = ["style.css", "api.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from course_utils.authoring.parse import parse_all
+from course_utils.book.api_pages import api_pages
 from course_utils.book.bibliography import bibliography_page
 from course_utils.book.chapters import page
 from course_utils.book.evidence_page import evidence_page
@@ -57,6 +58,7 @@ def pages(root: Path, address: str = "", fresh: bool = False) -> dict[str, str |
             files[name] = fill(text, chapters, readme).replace(FIGURE, circle)
     files |= {name: (root / name).read_text(encoding="utf-8") for name in OF_THE_REPOSITORY}
     files |= {f"chapters/{c.file}.ipynb": page(c, chapters, outputs[c.id], address) for c in chapters}
+    files |= api_pages()
     files["evidence.md"] = evidence_page(chapters, outputs)
     files["zoo.md"] = zoo_page(chapters)
     files["bibliography.md"] = bibliography_page(book / "references.bib", chapters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -110,7 +111,7 @@ class _Watch:
         self.done += 1
         self.now.pop(one.file, None)
         if self.status is None:
-            say(f"{self.done} of {self.total}  {one.file}: {one.status}{_passed(one, ', ', ' passed')}")
+            say(f"{self.done} of {self.total}  {one.file}: {one.status}{_passed(one)}")
         self._update()
 
     def _update(self) -> None:
@@ -126,25 +127,32 @@ def _opening(files: int, before: int, table: Path | None) -> str:
     return text if table else f"{text} `--csv grades.csv` would keep the result."
 
 
-def _passed(one: Grade, before: str = "", after: str = "") -> str:
-    return f"{before}{one.passed} of {len(one.verdicts)}{after}" if one.verdicts else ""
+def _passed(one: Grade) -> str:
+    return f", {one.passed} of {len(one.verdicts)} passed" if one.verdicts else ""
 
 
 def _table(grades: Sequence[Grade]) -> Table:
-    """One row a file."""
+    """One row a file, named from the folder that holds them all."""
+    folders = {str(Path(one.file).parent) for one in grades}
+    common = Path(os.path.commonpath(folders)) if len(grades) > 1 and _related(folders) else Path()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("File", overflow="fold", max_width=44)
-    table.add_column("Chapter", no_wrap=True)
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Passed", no_wrap=True)
-    for name in ("Wrong", "Open", "Timed out"):
+    table.add_column("File", overflow="fold")
+    table.add_column("Ch.", no_wrap=True)
+    table.add_column("Result", no_wrap=True)
+    for name in ("Wrong", "Open", "Timed\nout"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("In one line", ratio=1)
     for one in grades:
         counts = [str(n) if one.verdicts else "" for n in (one.wrong, one.not_attempted, one.timed_out)]
-        status = Text(one.status, style="" if one.status == GRADED else "yellow")
-        table.add_row(Text(one.file), one.chapter, status, _passed(one), *counts, Text(one_line(one.message)))
+        text = f"{one.passed} of {len(one.verdicts)}" if one.status == GRADED else one.status
+        result = Text(text, style="" if one.status == GRADED else "yellow")
+        name = Path(one.file).relative_to(common).as_posix()
+        table.add_row(Text(name), one.chapter, result, *counts, Text(one_line(one.message)))
     return table
+
+
+def _related(folders: set[str]) -> bool:
+    return len({Path(folder).anchor for folder in folders}) == 1
 
 
 def _closing(grades: Sequence[Grade], table: Path | None) -> str:

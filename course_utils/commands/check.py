@@ -23,7 +23,7 @@ GRADING = "Grading many files"
 def check(
     targets: list[str] = typer.Argument(
         ...,
-        metavar="TARGET…",
+        metavar="TARGET",
         help="A chapter (21), an exercise (21.3), or the path of your file. Several paths, or a folder: grade them all.",
     ),
     file: Path | None = typer.Option(None, "--file", help="Your file, if it is not the copy in the workspace."),
@@ -58,11 +58,13 @@ def check(
 ) -> None:
     """Check your answers. Exit code 1 if an exercise is wrong; one not yet attempted is not wrong.
 
-    Several paths, a folder, or --csv grade many handed-in files. Each runs in a process of its own, on a fresh copy,
-    with a temporary home and limits on time, memory and file size. An accident in one does not touch the others.
+    Several paths, a folder, or --csv: many handed-in files are graded. Each runs
+    in a process of its own, on a fresh copy, with a temporary home and limits on
+    time, memory and file size. An accident in one does not touch the others.
 
-    This is no security boundary: the code of these files runs as you, and can read and delete what you can. Verdicts
-    can be forged by a file that sets out to do so. For code that you do not trust, use a container.
+    This is no security boundary: the code of these files runs as you, and can
+    read and delete what you can. Verdicts can be forged by a file that sets out
+    to do so. For code that you do not trust, use a container.
     """
     if table is not None or grade.is_meant(targets):
         if file is not None or as_json:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 from course_utils.manifest import Manifest
-from course_utils.running.grading import Grade, HandIn, core_path, done, same_content
+from course_utils.running.grading import Grade, HandIn, chapter_in_name, core_path, done, same_content
 from course_utils.running.verdicts import PASSED
 
 COLUMNS = (
@@ -184,7 +184,11 @@ def known(rows: list[Cells], file: HandIn, manifest: Manifest, chapter: str | No
     same = [
         row
         for row in rows
-        if file.sha256 and row["sha256"] == file.sha256 and done(row["status"]) and chapter in (None, row["chapter"])
+        if file.sha256
+        and row["sha256"] == file.sha256
+        and done(row["status"])
+        and chapter in (None, row["chapter"])
+        and chapter_in_name(row["file"], manifest) == chapter_in_name(file.name, manifest)
     ]
     grades = [grade_of(row, manifest) for row in same]
     if not grades:

@@ -26,7 +26,7 @@ from pathlib import Path
 from course_utils.errors import CourseError
 from course_utils.manifest import Manifest
 from course_utils.running.confinement import Resources, surroundings
-from course_utils.running.handed_in import DIED, GRADED, NOT_A_NOTEBOOK, NOT_STARTED, TIME_LIMIT
+from course_utils.running.handed_in import DIED, GRADED, NOT_A_NOTEBOOK, NOT_STARTED, TIME_LIMIT, named_chapter
 from course_utils.running.process import Limits, environment, kill_with_children
 from course_utils.running.verdicts import ERROR, NOT_ATTEMPTED, PASSED, TIMED_OUT, WRONG
 from course_utils.workspace import SKIPPED_FOLDERS
@@ -153,12 +153,12 @@ def grade_files(
     ``progress`` is called, from other threads, with a file's name and the exercise being checked. When the iterator is
     closed or interrupted, the processes that are running are stopped.
     """
-    groups: dict[str, list[HandIn]] = {}
+    groups: dict[tuple[str, str], list[HandIn]] = {}
     for file in files:
         if file.problem:
             yield Grade(file.name, "", NOT_A_NOTEBOOK, message=file.problem)
         else:
-            groups.setdefault(file.sha256, []).append(file)
+            groups.setdefault((file.sha256, chapter_in_name(file.name, manifest)), []).append(file)
     stop = threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -308,6 +308,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def core_path(manifest: Manifest, chapter: str) -> frozenset[str]:
     """The ids of a chapter's exercises outside its deeper sections; none for a chapter that is not there."""
     return frozenset(e.id for c in manifest.chapters if c.id == chapter for e in c.exercises if not e.deeper)
+
+
+def chapter_in_name(name: str, manifest: Manifest) -> str:
+    """The id of the chapter that a file's name names, "" if none: where the content says nothing, the name decides."""
+    chapter = named_chapter(Path(name).name, manifest)
+    return chapter.id if chapter else ""
 
 
 def done(status: str) -> bool:

@@ -55,15 +55,18 @@ def chapter_of(document: Document, manifest: Manifest, wanted: str | None) -> Ch
                 f"It holds chapter {held.id}, not {chapter.id}. Grade it without --chapter, or ask for the right file.",
             )
         return chapter
-    name = document.path.stem.lower()
-    named = next((c for c in manifest.chapters if c.file.lower() in name), None)
-    chosen = held or named
+    chosen = held or named_chapter(document.path.name, manifest)
     if chosen is None:
         raise Ungradable(
             UNKNOWN_CHAPTER,
             "It holds no exercise of this course. If you know what it is, name its chapter with --chapter.",
         )
     return chosen
+
+
+def named_chapter(name: str, manifest: Manifest) -> Chapter | None:
+    """The chapter whose name is part of a file's name, which a learning platform may have lengthened."""
+    return next((c for c in manifest.chapters if c.file.lower() in name.lower()), None)
 
 
 def _recognised(document: Document, manifest: Manifest) -> Chapter | None:

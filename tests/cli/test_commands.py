@@ -17,20 +17,7 @@ from course_utils.commands.choosing import choose
 from course_utils.running import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = [
-    "lab",
-    "start",
-    "check",
-    "watch",
-    "hint",
-    "reset",
-    "progress",
-    "doctor",
-    "build",
-    "train",
-    "verify",
-    "sweep",
-]
+COMMANDS = ["lab", "start", "check", "watch", "hint", "reset", "progress", "doctor", "build", "train", "verify", "sweep"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

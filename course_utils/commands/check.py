@@ -69,7 +69,7 @@ def check(
     if table is not None or grade.is_meant(targets):
         if file is not None or as_json:
             raise CourseError("`--file` and `--json` are for one file. To grade several, give their paths and `--csv`.")
-        settings = Settings(chapter, seconds, minutes, memory, threads=max(1, (os.cpu_count() or 1) // jobs))
+        settings = Settings(chapter, seconds, minutes, memory, threads=min(4, max(1, (os.cpu_count() or 1) // jobs)))
         grade.grade([Path(target).expanduser() for target in targets], settings, table, jobs, again)
         return
     if chapter is not None or again:

@@ -87,22 +87,24 @@ for path in __import__("pathlib").Path(course_utils.checks.__file__).parent.rglo
 print(source)"""
 
 
+PRINTS = "for _ in range(100):\n    print('x' * 1_000_000)"
+
+
 def hand_in(folder: Path) -> None:
     """Twenty files in mixed states."""
     right = solutions()
     two = {e: right[e] for e in ("21.1", "21.2")}
+    exits = "def fourier_2d(*inputs):\n    import sys\n    sys.exit(0)\n\nchecks.fourier.test_fourier_2d(fourier_2d)"
     states: dict[str, dict] = {
         "all_right": filled(right),
         "untouched": filled({}),
         "half_done": filled({e: right[e] for e in ("21.1", "21.2", "21.3")}),
-        "wrong": filled(two | {"21.1": body("import torch\nreturn torch.eye(p)")}),
+        "wrong": filled(two | {"21.1": body("import torch\nreturn torch.eye(p)"), "21.3": exits}),
         "loops_in_exercise": filled(two | {"21.1": body("while True:\n    pass")}),
         "loops_in_module": filled({"21.1": before("import time\nwhile True:\n    time.sleep(1)")}),
         "exits_hard": filled(two | {"21.1": before("import os\nos._exit(7)")}),
-        "exits": filled(two | {"21.1": body("import sys\nsys.exit(0)")}),
         "kills_itself": filled({"21.1": before("import os\nos.kill(os.getpid(), 9)")}),
         "kills_its_watcher": filled({"21.1": before("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)")}),
-        "prints_100_mb": filled({"21.1": before("for _ in range(100):\n    print('x' * 1_000_000)")}),
         "takes_all_memory": filled(two | {"21.1": body("held = []\nwhile True:\n    held.append(bytearray(2**26))")}),
         "deletes_files": filled(two | {"21.1": before(DELETES)}),
         "no_exercise": {"cells": [{"cell_type": "markdown", "source": "# Essay"}], "metadata": {}, "nbformat": 4},
@@ -114,9 +116,12 @@ def hand_in(folder: Path) -> None:
         (place / file).write_text(json.dumps(made), encoding="utf-8")
     (folder / "chapter_11").mkdir()
     shutil.copy(ROOT / "chapters" / "11_circuits.ipynb", folder / "chapter_11")
+    (folder / "chapter_12").mkdir()
+    shutil.copy(ROOT / "chapters" / "12_induction_heads.py", folder / "chapter_12" / "mine.py")
     shutil.copytree(folder / "half_done", folder / "twin")
     whole = json.dumps(states["half_done"], ensure_ascii=False)
     for name, data in {
+        "git_merge": b'{"cells": [\n<<<<<<< HEAD\n',
         "broken": whole[: len(whole) // 2].encode(),
         "empty": b"",
         "not_utf8": whole.encode("utf-8").replace("é".encode(), b"\xe9").replace("·".encode(), b"\xb7"),
@@ -124,7 +129,8 @@ def hand_in(folder: Path) -> None:
         (folder / name).mkdir()
         (folder / name / f"{CHAPTER}.ipynb").write_bytes(data)
     (folder / "script").mkdir()
-    (folder / "script" / "my answers.py").write_text(as_script(filled(two | {"21.1": before(READS)})), encoding="utf-8")
+    script = as_script(filled(two | {"21.1": before(f"{READS}\n{PRINTS}")}))
+    (folder / "script" / "my answers.py").write_text(script, encoding="utf-8")
     (folder / "script" / "notes.txt").write_text("hello", encoding="utf-8")
 
 
@@ -146,7 +152,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> dict:
     (folder / "home" / "thesis.txt").write_text("mine", encoding="utf-8")
     hashes = digests(folder)
     options = ("--csv", "grades.csv", "--jobs", "2", "--seconds", "10", "--memory", "0.5")
-    line, variables = command(folder, "handed-in", *options, COURSE_CHECK_SECONDS="3")
+    line, variables = command(folder, "handed-in", *options, COURSE_CHECK_SECONDS="2")
     done = subprocess.run(line, cwd=folder, env=variables, capture_output=True, encoding="utf-8", timeout=300)
     return {
         "rows": {row["file"].split("/")[1]: row for row in table(folder / "grades.csv")},
@@ -170,7 +176,9 @@ def test_every_file_has_an_honest_row(run_once):
     rows = run_once["rows"]
     assert len(rows) == 20
     status = {name: row["status"] for name, row in rows.items() if row["status"] != "graded"}
-    expected = dict.fromkeys(("broken", "empty", "not_utf8"), "not a notebook") | {"no_exercise": "unknown chapter"}
+    expected = dict.fromkeys(("broken", "empty", "not_utf8", "git_merge"), "not a notebook") | {
+        "no_exercise": "unknown chapter"
+    }
     if os.name != "nt":
         expected["kills_its_watcher"] = "died"
     assert status == expected
@@ -179,19 +187,17 @@ def test_every_file_has_an_honest_row(run_once):
     assert right["all_right"] == everything
     assert right["half_done"] == right["twin"] == ["21.1", "21.2", "21.3"]
     assert right["script"] == right["deletes_files"] == ["21.1", "21.2"]
-    assert right["prints_100_mb"] == ["21.1"]
-    assert right["untouched"] == right["chapter_11"] == []
-    for name in ("wrong", "loops_in_exercise", "exits_hard", "exits", "takes_all_memory"):
+    assert right["untouched"] == right["chapter_11"] == right["chapter_12"] == []
+    for name in ("wrong", "loops_in_exercise", "exits_hard", "takes_all_memory"):
         assert right[name] == ["21.2"], (name, rows[name])
 
 
 @pytest.mark.parametrize(
     ("name", "verdict", "words"),
     [
-        ("loops_in_exercise", "timed out", "stopped after 3 s"),
+        ("loops_in_exercise", "timed out", "stopped after 2 s"),
         ("loops_in_module", "timed out", "Stopped after 10 seconds"),
         ("exits_hard", "error", "exit code 7"),
-        ("exits", "error", "SystemExit"),
         ("kills_itself", "error", "ended"),
         ("takes_all_memory", "error", "emory"),
         ("wrong", "wrong", "21.1: "),
@@ -200,6 +206,8 @@ def test_every_file_has_an_honest_row(run_once):
 def test_what_went_wrong_is_said(run_once, name, verdict, words):
     row = run_once["rows"][name]
     assert row["21.1"] == verdict and words in row["message"], row
+    if name == "wrong":
+        assert row["21.3"] == "error" and row["message"].endswith("(and 1 more)"), row
 
 
 def test_counts_add_up(run_once):
@@ -208,7 +216,7 @@ def test_counts_add_up(run_once):
             assert row["message"].endswith((".", "again."))
             continue
         numbers = [int(row[c]) for c in ("passed", "wrong", "not attempted", "timed out")]
-        chapter = read_manifest(ROOT / "chapters").chapter("11" if name == "chapter_11" else "21")
+        chapter = read_manifest(ROOT / "chapters").chapter(name[-2:] if name.startswith("chapter") else "21")
         assert sum(numbers) == int(row["of"]) == len(chapter.exercises), name
         assert int(row["core of"]) == sum(not e.deeper for e in chapter.exercises)
         assert 0 <= int(row["core passed"]) <= int(row["passed"])
@@ -217,7 +225,7 @@ def test_counts_add_up(run_once):
 
 def test_the_columns(run_once):
     header = (run_once["folder"] / "grades.csv").read_text(encoding="utf-8").split("\n")[0].split(",")
-    both = [e.id for c in ("11", "21") for e in read_manifest(ROOT / "chapters").chapter(c).exercises]
+    both = [e.id for c in ("11", "12", "21") for e in read_manifest(ROOT / "chapters").chapter(c).exercises]
     assert header == [*COLUMNS, *both]
 
 
@@ -238,7 +246,7 @@ def test_the_screen(run_once):
         "20 files to grade",
         "no security boundary",
         "12 of 12",
-        "3 not a notebook",
+        "4 not a notebook",
         "grades.csv",
         "notes.txt",
     ):

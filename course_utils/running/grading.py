@@ -270,8 +270,8 @@ def _follow(
             return known | {"status": TIME_LIMIT, "message": text}
         if line is None:
             text = (
-                "The process that grades this file ended before it was done, for lack of memory or because the "
-                "file's code ended it. Look at the file; the same command tries it again."
+                "The process that grades this file was ended, for lack of memory or by the file's own code. "
+                "Look at the file; the same command tries it again."
             )
             return known | {"status": DIED, "message": text}
         event = json.loads(line)

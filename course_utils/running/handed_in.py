@@ -34,6 +34,7 @@ NOT_STARTED = "not started"
 DIED = "died"
 
 MESSAGE = 300
+NO_TIME = "Its time was over before torch was imported. Give it more by --minutes-per-file."
 
 
 class Ungradable(Exception):
@@ -103,11 +104,12 @@ def grade(job: dict) -> dict:
     except CourseError as error:
         if time.monotonic() - start < limits.overall:
             return found | {"status": NOT_STARTED, "message": str(error)}
-        return found | {"status": TIME_LIMIT, "message": "Its time was over before torch was imported. Give it more."}
+        return found | {"status": TIME_LIMIT, "message": NO_TIME}
     late = time.monotonic() - start >= limits.overall and any(v.verdict == TIMED_OUT for v in verdicts)
+    more = "Its time is over. Give it more by --minutes-per-file, and the same command grades it again. "
     return found | {
         "status": TIME_LIMIT if late else GRADED,
-        "message": remark(verdicts),
+        "message": (more if late else "") + remark(verdicts),
         "verdicts": [[v.id, v.verdict] for v in verdicts],
     }
 

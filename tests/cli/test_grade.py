@@ -299,7 +299,7 @@ def test_the_time_of_a_whole_file(tmp_path):
     done = subprocess.run(line, cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8", timeout=100)
     (row,) = table(tmp_path / "grades.csv")
     assert done.returncode == 0 and row["status"] == "time limit", done.stdout
-    assert row["message"]
+    assert "--minutes-per-file" in row["message"] and "21.1: Stopped when" in row["message"], row
 
 
 def wait_for(condition, seconds: float = 60) -> None:

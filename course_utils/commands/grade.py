@@ -16,8 +16,9 @@ from rich.text import Text
 from course_utils.commands.screen import complain, console, one_line, say, shown_path
 from course_utils.errors import CourseError
 from course_utils.manifest import is_exercise_id, read_manifest
+from course_utils.running.collecting import gather, identify
 from course_utils.running.gradebook import Gradebook, known
-from course_utils.running.grading import Grade, Settings, gather, grade_files, identify
+from course_utils.running.grading import Grade, Settings, grade_files
 from course_utils.running.handed_in import DIED, GRADED, NOT_STARTED
 
 BOUNDARY = (

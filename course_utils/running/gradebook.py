@@ -14,7 +14,8 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 from course_utils.manifest import Manifest
-from course_utils.running.grading import Grade, HandIn, chapter_in_name, core_path, done, same_content
+from course_utils.running.collecting import HandIn
+from course_utils.running.grading import Grade, chapter_in_name, core_path, done, same_content
 from course_utils.running.verdicts import PASSED
 
 COLUMNS = (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -139,6 +140,7 @@ def main() -> None:
     """Grade one file and say so."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     tempfile.tempdir = job["folder"]  # not where the file's own code puts, and may delete, its temporary files
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     threading.Thread(target=_stop_with_grading, daemon=True).start()
     try:
         tell(found=grade(job))

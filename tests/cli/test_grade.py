@@ -140,6 +140,7 @@ def command(folder: Path, *arguments: str, **variables: str) -> list:
     home = folder / "home"
     home.mkdir(exist_ok=True)
     own = {"HOME": str(home), "USERPROFILE": str(home), "COLUMNS": "160", "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+    own |= {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}  # a killed run leaves its copies
     kept = {k: v for k, v in os.environ.items() if k not in ("COURSE_WORK", "COURSE_CHAPTERS")}
     return [[sys.executable, "-m", "course_utils", "check", *arguments], kept | environment() | own | variables]
 

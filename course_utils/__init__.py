@@ -14,9 +14,15 @@ __all__ = ["CourseError", "__version__"]
 
 
 def _is_the_command() -> bool:
-    """Is this process the command ``course``? It answers ``--help`` at once and diagnoses a missing torch."""
+    """Is this process the command ``course``, or does it only watch over others? Both do without torch.
+
+    The command answers ``--help`` at once and diagnoses a missing torch.
+    """
     program = _PurePath(_sys.argv[0]).stem.lower() if getattr(_sys, "argv", None) else ""
-    return program in ("course", "course-script") or _sys.orig_argv[1:3] == ["-m", "course_utils"]
+    return program in ("course", "course-script") or _sys.orig_argv[1:3] in (
+        ["-m", "course_utils"],
+        ["-m", "course_utils.running.handed_in"],
+    )
 
 
 if not _is_the_command():

@@ -51,7 +51,7 @@ def _register() -> None:
 
     add(lab.lab, WORK, "course lab", "course lab 21 --no-browser --port 8890", "course lab --ip=127.0.0.1")
     add(start.start, WORK, "course start 21", "course start 21 --py", "course start 21 --fresh")
-    add(check.check, WORK, "course check 21", "course check 21.3", "course check path/to/my_file.ipynb")
+    add(check.check, WORK, "course check 21", "course check 21.3", "course check handed-in --csv grades.csv")
     add(watch.watch, WORK, "course watch 21", "course watch 21.3")
     add(hint.hint, WORK, "course hint 21.3", "course hint 21.3 --again")
     add(reset.reset, WORK, "course reset 21.3", "course reset 21.3 --yes")

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 def broken_links(site: Path) -> list[str]:
     """A sentence for each link, picture, script or style of a page that names a file or an anchor that is not there."""
-    pages = {path: _read(path) for path in sorted(site.rglob("*.html"))}
+    files = sorted(path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts)
+    pages = {path: _read(path) for path in files}
     return [sentence for path, page in pages.items() for sentence in _broken(site, path, page, pages)]
 
 

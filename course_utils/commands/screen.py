@@ -65,7 +65,7 @@ def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
     for v in verdicts:
         message = v.message if v.is_wrong else ""
         table.add_row(
-            v.id, Text(v.title), verdict_text(v.verdict), Text(_short(message), style="" if v.is_wrong else "dim")
+            v.id, Text(v.title), verdict_text(v.verdict), Text(one_line(message), style="" if v.is_wrong else "dim")
         )
     return table
 
@@ -84,6 +84,7 @@ def full_report(verdict: Verdict) -> None:
         out.print(Text(verdict.printed.rstrip(), style="dim"), soft_wrap=True)
 
 
-def _short(text: str, limit: int = 160) -> str:
+def one_line(text: str, limit: int = 160) -> str:
+    """The text on one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -13,6 +13,15 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 
+
+class Unreadable(CourseError):
+    """A file that holds no cells. ``reason`` says why in half a sentence, for someone whose file it is not."""
+
+    def __init__(self, sentence: str, reason: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
 _MARKER = re.compile(r"^#\s?%%(?!%)(.*)$")
 _KIND = re.compile(r"\[(markdown|md|raw)\]")
 
@@ -72,7 +81,9 @@ def decode(path: Path, data: bytes) -> str:
     try:
         text = data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        raise CourseError(f"{path} is not a text file in UTF-8. Save it again as UTF-8 in your editor.") from None
+        raise Unreadable(
+            f"{path} is not a text file in UTF-8. Save it again as UTF-8 in your editor.", "it is not text in UTF-8"
+        ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -85,9 +96,10 @@ def read_document(path: Path) -> Document:
     text = decode(path, data)
     if not text.strip():
         again = "course start --fresh --py" if path.suffix == ".py" else "course start --fresh"
-        raise CourseError(
+        raise Unreadable(
             f"{path} is empty. If it was saved so by accident, an older version may be in .ipynb_checkpoints or "
-            f"in .course/backups next to it; `{again}` takes a new copy of the chapter."
+            f"in .course/backups next to it; `{again}` takes a new copy of the chapter.",
+            "it is empty",
         )
     if path.suffix == ".ipynb" or (path.suffix != ".py" and text.lstrip().startswith("{")):
         return _notebook(path, text, data)
@@ -97,19 +109,20 @@ def read_document(path: Path) -> Document:
 def _notebook(path: Path, text: str, data: bytes) -> Document:
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         cause = (
             "it contains the marks of an unresolved git merge"
             if re.search(r"^<<<<<<< ", text, re.M)
             else f"its JSON breaks off at: {error}"
         )
-        raise CourseError(
+        raise Unreadable(
             f"{path} is not a readable notebook: {cause}. Restore it from .ipynb_checkpoints or .course/backups, "
-            "or take a new copy with `course start --fresh` (yours is kept as a backup)."
+            "or take a new copy with `course start --fresh` (yours is kept as a backup).",
+            cause,
         ) from None
     cells = notebook_cells(raw)
     if cells is None:
-        raise CourseError(f"{path} is not a notebook: it has no list of cells.")
+        raise Unreadable(f"{path} is not a notebook: it has no list of cells.", "it has no list of cells")
     out = []
     for number, cell in enumerate(cells, start=1):
         kind = cell.get("cell_type")

@@ -22,6 +22,7 @@ from course_utils.errors import CourseError
 from course_utils.manifest import Chapter
 from course_utils.paths import PACKAGE, workspace_dir
 from course_utils.running.cells import Document
+from course_utils.running.confinement import Resources
 from course_utils.running.planning import Task, plan
 from course_utils.running.verdicts import ERROR, TIMED_OUT, Verdict
 
@@ -30,32 +31,40 @@ TAIL = 8_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: for one exercise (what it needs included), for the whole file, and for the process to start."""
+    """Seconds: for one exercise (what it needs included), for the whole file, and for the process to start.
+
+    ``resources`` are limits that the operating system keeps; None for a learner's own file.
+    """
 
     exercise: float = 20.0
     overall: float = 180.0
     start: float = 120.0
+    resources: Resources | None = None
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process of ours: this one's, in which this very package is found and output is UTF-8."""
+    out = dict(os.environ)
+    out["PYTHONPATH"] = os.pathsep.join(p for p in (str(PACKAGE.parent), out.get("PYTHONPATH", "")) if p)
+    out["PYTHONIOENCODING"] = "utf-8"
+    return out
 
 
 class Worker:
     """A process that has imported torch and waits for one job. Start it early, and the check itself takes no time."""
 
     def __init__(self) -> None:
-        environment = dict(os.environ)
-        paths = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
-        environment["PYTHONIOENCODING"] = "utf-8"
-        environment.setdefault("MPLBACKEND", "Agg")
-        environment.setdefault("PLOTLY_RENDERER", "json")
+        quiet = {"MPLBACKEND": "Agg", "PLOTLY_RENDERER": "json"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course_utils.running.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=environment,
+            env=quiet | environment(),
             start_new_session=os.name != "nt",
         )
         self._tail = b""
+        self._stopped = False
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
 
@@ -74,21 +83,11 @@ class Worker:
             self.process.stdin.close()
 
     def stop(self) -> None:
-        """End the process and what it started. Safe to call twice."""
-        if self.process.poll() is None:
-            if os.name == "nt":
-                subprocess.run(
-                    ["taskkill", "/T", "/F", "/PID", str(self.process.pid)],
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    check=False,
-                )
-            else:
-                with contextlib.suppress(OSError):
-                    os.killpg(self.process.pid, 9)
-            with contextlib.suppress(OSError):
-                self.process.kill()
-        self.process.wait()
+        """End the process and what it started, also if itself it has ended already. Safe to call twice."""
+        if self._stopped:
+            return
+        self._stopped = True
+        kill_with_children(self.process)
         self._reader.join(timeout=1)
         for stream in (self.process.stdin, self.process.stderr):
             with contextlib.suppress(OSError, ValueError):
@@ -99,6 +98,23 @@ class Worker:
         """The end of what the process wrote to its standard error."""
         self._reader.join(timeout=1)
         return self._tail.decode("utf-8", "replace").strip()
+
+
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, and what runs in that session; wait for it."""
+    if os.name != "nt":
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, 9)
+    elif process.poll() is None:
+        subprocess.run(
+            ["taskkill", "/T", "/F", "/PID", str(process.pid)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    with contextlib.suppress(OSError):
+        process.kill()
+    process.wait()
 
 
 def check_document(
@@ -181,6 +197,7 @@ class _Run:
                         "chapter": asdict(self.chapter),
                         "todo": list(self.tasks),
                         "skip": [[list(key), why] for key, why in self.skip.items()],
+                        "resources": asdict(self.limits.resources) if self.limits.resources else None,
                     }
                 ),
                 encoding="utf-8",
@@ -241,7 +258,10 @@ class _Run:
                 f"Python took more than {limit:g} seconds to import torch and start the checks. "
                 "Try again; if it happens again, run `course doctor`."
             )
-        self._blame(TIMED_OUT, f"Stopped after {limit:g} seconds: ", "a loop in your code does not end, or it waits.")
+        start = f"Stopped after {limit:g} seconds: "
+        if time.monotonic() > self.deadline:
+            start = f"Stopped when the whole check had taken its {self.limits.overall:g} seconds: "
+        self._blame(TIMED_OUT, start, "a loop in your code does not end, or it waits.")
 
     def _died(self, worker: Worker) -> None:
         if not self.started:

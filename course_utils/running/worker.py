@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from course_utils.errors import CourseError
 from course_utils.manifest import Chapter, Exercise
 from course_utils.paths import PACKAGE
+from course_utils.running import confinement
 from course_utils.running.cells import read_document
 from course_utils.running.planning import Task, plan
 from course_utils.running.slicing import Statement, parse_cell
@@ -259,6 +260,7 @@ def _chapter(data: dict) -> Chapter:
 
 def main() -> None:
     """Warm up, wait for a job, run it."""
+    parent = os.getppid()
     for name in WARM:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
@@ -279,6 +281,8 @@ def main() -> None:
             results.write(json.dumps(event) + "\n")
             results.flush()
 
+        if job["resources"]:
+            confinement.confine(confinement.Resources(**job["resources"]), parent)
         report(event="started")
         Runner(job, report).run()
         report(event="finished")

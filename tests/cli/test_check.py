@@ -224,7 +224,6 @@ def test_wrong_names_are_answered_with_what_there_is(course, run):
         (["check", "21.9"], "21.1, 21.2, 21.3, 21.4"),
         (["check", "21"], "course start 21"),
         (["check", "nothing.ipynb"], "There is no file"),
-        (["check", str(course.chapters)], "is a folder"),
     ):
         code, text = run(*arguments)
         assert code == 2 and words in text, text

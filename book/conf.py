@@ -52,6 +52,7 @@ html_title = "Phase Change"
 html_static_path = ["_static"]
 html_css_files = ["style.css", "api.css"]
 html_copy_source = False
+html_use_index = False  # the reference has a page of its own, and search
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None

@@ -17,14 +17,15 @@ TITLE_ROOM = 34
 SLIDER_ROOM = 62
 """Pixels that a slider takes at the bottom."""
 PANEL_WIDTH = 165
-"""Pixels under which a panel beside others cannot be read; a narrower page scrolls the figure sideways."""
+"""Pixels under which a panel beside others cannot be read, unless the figure says how many it needs."""
 
 
 def figure_html(figure: Mapping, name: str) -> str:
     """The HTML of a figure (plotly's JSON as a dictionary); ``name`` is unique on the page."""
     layout = dict(figure["layout"])
     caption = _words(layout.pop("title", {}).get("text", ""))
-    alt = _words((layout.pop("meta", None) or {}).get("alt", "")) or caption
+    meta = layout.pop("meta", None) or {}
+    alt = _words(meta.get("alt", "")) or caption
     margin = dict(layout.get("margin", {}))
     taken = min(TITLE_ROOM, margin.get("t", 0))
     margin["t"] = margin.get("t", 0) - taken
@@ -40,7 +41,7 @@ def figure_html(figure: Mapping, name: str) -> str:
     width = layout.pop("width", None)
     data = {"data": figure["data"], "layout": layout, "controls": controls}
     content = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    least = width or PANEL_WIDTH * _panels(layout)
+    least = meta.get("least") or width or PANEL_WIDTH * _panels(layout)
     style = f"--least:{least:.0f}px;--height:{layout.get('height', 380):.0f}px" + (f";--most:{width}px" if width else "")
     return (
         f'<figure class="plot" id="{name}" style="{style}">\n'

@@ -198,6 +198,7 @@ def panels(
     fig = make_subplots(rows, columns, horizontal_spacing=spacing if columns > 1 else 0.0, vertical_spacing=gap)
     fig.update_layout(layout)
     fig.update_layout(
+        meta={"alt": alt, "least": min(columns * side, 640)},  # narrower, texts overlap
         height=height, margin={"l": 24, "r": 12, "t": head, "b": bottom + 14}, dragmode=False,
         title_y=1 - (14 + 11 * (len(lines) - 1)) / height,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.LINE, "activecolor": style.TEXT},

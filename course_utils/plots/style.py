@@ -1,6 +1,7 @@
 """The house style: one palette, transparent backgrounds that read in light and dark, the same colour for the same thing.
 
 A figure carries a sentence for people who cannot see it in ``figure.layout.meta["alt"]``; the site and exports use it.
+Where it cannot be read below some width, ``figure.layout.meta["least"]`` has that width in pixels; the site scrolls it there.
 """
 
 from __future__ import annotations

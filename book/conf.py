@@ -51,7 +51,11 @@ html_theme = "sphinx_book_theme"
 html_title = "Phase Change"
 html_static_path = ["_static"]
 html_css_files = ["style.css", "api.css"]
+html_js_files = ["page.js"]
+html_favicon = "_static/favicon.svg"
 html_copy_source = False
+html_show_search_summary = False  # excerpts are fetched, which a browser refuses for files
+html_domain_indices = False
 html_use_index = False  # the reference has a page of its own, and search
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -59,6 +63,7 @@ html_last_updated_fmt = None
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_toc_level": 2,
+    "collapse_navbar": True,
     "use_download_button": False,
     "use_fullscreen_button": False,
     "home_page_in_toc": False,

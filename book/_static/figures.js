@@ -33,8 +33,6 @@
       if (Number(input.value) !== controls[k].active) apply(figure, input, k);
     });
     figure.classList.add("drawn");
-    const scroll = figure.querySelector(".plot-scroll");
-    if (scroll.scrollWidth > scroll.clientWidth + 1) scroll.tabIndex = 0; // reachable from the keyboard
   }
 
   function apply(figure, input, k) {

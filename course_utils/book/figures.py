@@ -47,7 +47,7 @@ def figure_html(figure: Mapping, name: str) -> str:
         f'<figure class="plot" id="{name}" style="{style}">\n'
         f'<figcaption id="{name}-caption">{html.escape(caption)}</figcaption>\n'
         f'<div class="plot-scroll" role="region" aria-labelledby="{name}-caption">'
-        f'<div class="plot-area" role="img" aria-label="{html.escape(alt)}"></div></div>\n'
+        f'<div class="plot-area" role="group" aria-label="{html.escape(alt)}"></div></div>\n'
         f"{''.join(_control(control, f'{name}-{k}') for k, control in enumerate(controls))}"
         f'<script type="application/json">{content}</script>\n</figure>\n'
     )

@@ -28,9 +28,10 @@ def chromium() -> str | None:
     return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
 
-def page_names() -> list[str]:
-    """The site's pages, as paths from its folder."""
-    return sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+def page_names(beginning: str = "") -> list[str]:
+    """The site's pages whose path, from its folder, begins so."""
+    names = (path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+    return sorted(name for name in names if name.startswith(beginning) and not name.startswith("_static/"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

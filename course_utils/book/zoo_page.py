@@ -76,7 +76,7 @@ def _facts(name: str) -> str:
     summary = f"The card of {name}"
     return (
         f'<dl class="facts">{rows}</dl>\n'
-        f'<details class="card"><summary>{summary}</summary><pre tabindex="0">{whole}</pre></details>\n\n'
+        f'<details class="zoo-card"><summary>{summary}</summary><pre tabindex="0">{whole}</pre></details>\n\n'
     )
 
 

@@ -16,11 +16,11 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         "line 5: `unconfidence(p_positive, p_negative)` → `unconfidence(p_negative, p_positive)`": _EVEN,
     },
     "test_normalise": {
-        "line 10: `if how not in NORMALISATIONS` → `if False`": _ONE_WAY_OF_SCALING,
-        "line 12: `if how == 'none'` → `if False`": _ONE_WAY_OF_SCALING,
-        "line 15: `centred if how == 'mean' else centred / centred.std(0, correction=0).clamp_min(1e-06)` → "
+        "line 11: `if how not in NORMALISATIONS` → `if False`": _ONE_WAY_OF_SCALING,
+        "line 13: `if how == 'none'` → `if False`": _ONE_WAY_OF_SCALING,
+        "line 16: `centred if how == 'mean' else centred / centred.std(0, correction=0).clamp_min(1e-06)` → "
         "`centred / centred.std(0, correction=0).clamp_min(1e-06)`": _ONE_WAY_OF_SCALING,
-        "line 15: `centred.std(0, correction=0).clamp_min(1e-06)` → `centred.std(0, correction=0).clamp_min(2e-06)`": (
+        "line 16: `centred.std(0, correction=0).clamp_min(1e-06)` → `centred.std(0, correction=0).clamp_min(2e-06)`": (
             "Both are far below every standard deviation that is not 0."
         ),
     },
@@ -54,7 +54,7 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
 # Other numbers that do what is asked: right answers, although they are not the reference's.
 OTHER_RIGHT_MUTANTS: dict[str, dict[str, str]] = {
     "test_normalise": {
-        "line 15: `centred.std(0, correction=0)` → `centred.std(0)`": _N_LESS_1,
-        "line 15: `correction=0` → `correction=1`": _N_LESS_1,
+        "line 16: `centred.std(0, correction=0)` → `centred.std(0)`": _N_LESS_1,
+        "line 16: `correction=0` → `correction=1`": _N_LESS_1,
     },
 }

@@ -1,8 +1,8 @@
 """Runs everything the course promises: ``python -m tools.test`` in the repository.
 
-The tests of the library and the tools, and every solution notebook from its first cell to its last. On Linux the
-notebooks' evidence cells must also print what is stored; elsewhere the last digits may differ, so they only have to
-run. Further arguments go to pytest, for example ``python -m tools.test tests/checks -k fourier``.
+The tests of the library and the tools, every solution notebook from its first cell to its last, and every chapter as a
+learner gets it, with no exercise solved. On Linux the solutions' evidence cells must also print what is stored;
+elsewhere the last digits may differ, so they only have to run. Further arguments go to pytest, for example ``python -m tools.test tests/checks -k fourier``.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         if platform.system() != "Linux":
             notebooks = notebooks_without_comparison(notebooks, Path(folder))
+        notebooks += sorted((ROOT / "chapters").glob("*.ipynb"))
         return run_pytest([*options, *arguments, str(ROOT / "tests"), *map(str, notebooks)])
 
 

@@ -1025,7 +1025,7 @@ figures.circles(
 
 # %% [markdown]
 # ### Exercise 21.12 · Subtraction from addition
-# Difficulty ●●●○○ · Importance ●●○○○ · 10 min
+# Difficulty ●●○○○ · Importance ●●○○○ · 10 min
 #
 # Turn the logit table of a network that adds into that of a network that subtracts, by renaming its inputs.
 #

@@ -342,7 +342,7 @@ lines.bars(
 # over the vocabulary, which you can read: the *full* QK and OV circuits.
 
 # %% [markdown]
-# ### Exercise 11.4 · Where from
+# ### Exercise 11.4 · Where it looks
 # Difficulty ●●○○○ · Importance ●●●●● · 10 min
 #
 # Write the full QK circuit, a table of attention scores.
@@ -385,7 +385,7 @@ def qk_circuit(
 checks.circuits.test_qk_circuit(qk_circuit)
 
 # %% [markdown]
-# ### Exercise 11.5 · What
+# ### Exercise 11.5 · What it brings
 # Difficulty ●○○○○ · Importance ●●●●● · 5 min
 #
 # Write the full OV circuit, a table of logits.
@@ -581,8 +581,8 @@ print(
 # First all ten fall to the loss of guessing among ten: the network has learnt that no small number is ever the answer. There they wait, and then each drops, in a
 # small *phase change* of its own (a sudden change in the course of training; chapter 12 has a larger one): 10 well before the others, the rest within a hundred steps. Their mean, the loss that one usually looks at, shows a bend at 2.3 and then one smooth slope.
 #
-# **Is the default what networks do?** One run is one run. The zoo has a table of twenty more: ten seeds at this learning rate, and ten at a
-# learning rate ten times higher.
+# **Is the default what networks do?** One run is one run. The zoo has a table of twenty more, each with another *seed*, the number that decides all random draws: ten at this
+# learning rate, and ten at a learning rate ten times higher.
 
 # %%
 seeds = zoo.table("largest-number-seeds")
@@ -626,7 +626,7 @@ print(
 print(normal.numpy().round(3))
 
 # %% [markdown]
-# Hardly a trace of the bug: 99.7 % on the diagonal. "Keep in bay" is never the answer. How does it do what it should not be able to do?
+# Hardly a trace of the bug: 99.7 % on the diagonal. "Keep in bay" is hardly ever the answer. How does the network do what it should not be able to do?
 #
 # At the preposition the logits are a sum: what the preposition says by itself, and what the head brings, an average over the places it looks at. If all
 # prepositions looked at the same places equally much, then verb and preposition could only **add up**: a part that depends on the verb and a part that
@@ -788,7 +788,7 @@ for label, group in groups.items():
     print(line)
 
 # %% [markdown]
-# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some seven times as often as with room. It is still far from what comes out
+# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some seven times as often as with room. That is still far less than comes out
 # when the pattern is frozen. (Its other errors are nouns of other verbs: three dimensions are too few for 24 verbs as well.)
 #
 # > **So now we know:** the bug of skip trigrams is real, and trained networks work around it, mostly by rescaling attention, as an intervention on the

@@ -256,7 +256,7 @@ lines.curves(
 # ---
 # ## 2 · Build one
 #
-# **Why we look here.** That two heads have these habits does not say that together they do the job. Could they? The best proof that an algorithm fits into a
+# **Why we look here.** That two heads have these habits does not mean that together they do the job. Could they? The best proof that an algorithm fits into a
 # network is to put it there.
 #
 # There is a difficulty. The induction head stands at the second 16 and looks for a place whose *previous* token is 16. But a
@@ -862,7 +862,7 @@ def in_context_score(
 checks.induction.test_in_context_score(in_context_score)
 
 # %% [markdown]
-# Sixteen tokens, repeated once. Measure between places 8 and 24, at every snapshot. The control: sequences of 32 distinct tokens, in which there is nothing to learn in context.
+# Sixteen tokens, repeated once. Measure between places 8 and 24, at every *snapshot*, the weights that were kept at some step of training. The control: sequences of 32 distinct tokens, in which there is nothing to learn in context.
 
 # %%
 in_context_score = checks.yours_or(in_context_score, heads.in_context_score)

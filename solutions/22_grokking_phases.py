@@ -254,7 +254,7 @@ for label, parts in (("3 750", early_parts), ("5 000", late_parts)):
     print(f"step {label}: norm of the circuit's logits {key:,.0f}, of the rest {rest:,.0f}")
 
 # %% [markdown]
-# Both, and neither alone. The louder circuit does more of it: its logits have doubled, while the rest has shrunk by a seventh. So
+# Both did, and neither alone. The louder circuit does more of it: its logits have doubled, while the rest has shrunk by a seventh. So
 # "cleanup" is only half of what happens when a network groks. The circuit does not have to be *found* any more; it has to win.
 #
 # **And the random walk?** A walk that stumbles on a solution would show nothing, and then everything at once. How smooth is
@@ -565,7 +565,7 @@ for start in (1e-2, 1e-3, 1e-4):
 # (The two heads of chapter 12 wait for each other in the same way.)
 #
 # That a product explains slow starts is shown here; that it explains *this* network is an analogy with some evidence. One
-# thing it predicts you can see in the film above: which frequencies win is visible before they matter.
+# thing that it predicts is to be seen in the film above: which frequencies win is visible before they matter.
 #
 # > **So now we know:** sudden learning needs no sudden cause. Parts that need each other are enough.
 
@@ -686,8 +686,8 @@ show("grokking-by-fraction", "fraction")
 # %% [markdown]
 # (The run at 0.8 is messy: it reaches 99 % but does not keep it for 100 steps. One seed a row is what it is.)
 #
-# **What does it mean?** Compare the columns at a fraction of 0.3 and of 0.95. Is there a phase change at 0.95? Is there
-# grokking?
+# **What does it mean?** Compare the columns at a fraction of 0.3 and of 0.95. Is there a *phase change*, a sudden change in the
+# course of training, at 0.95? Is there grokking?
 #
 # <details><summary>An answer</summary>
 #

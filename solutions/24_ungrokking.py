@@ -116,8 +116,8 @@ print(f"at the end, of the questions not trained on: {mirrored:.1%} right where 
 #
 # Two things follow without any measurement.
 #
-# * **M must become dearer with every question.** A set of weights that knows $D + 1$ answers by heart knows any $D$ of them. So the least norm for $D + 1$ cannot be smaller than for $D$,
-#   and since nothing about the first $D$ answers says what the next one is, it has to be larger, but for the lucky case that the next answer comes out right by chance.
+# * **M must become dearer with every question.** A set of weights that knows $D + 1$ answers by heart knows any $D$ of them. So the least norm for $D + 1$ cannot be smaller than for $D$.
+#   And since nothing about the first $D$ answers says what the next one is, it has to be larger, unless the next answer happens to come out right by chance.
 # * **G need not.** The weights that add on 400 questions add on 4 000.
 #
 # So if M is cheaper for few questions, there must be a number $D_\text{crit}$, the *critical dataset size*, at which they change places. Above it training prefers G: grokking. Below it, M: ungrokking. And if both circuits have the same $\kappa$, $\lambda$ does
@@ -168,7 +168,7 @@ def cheapest_division(total: float, norm_M: float, norm_G: float, kappa: float) 
 checks.efficiency.test_cheapest_division(cheapest_division)
 
 # %% [markdown]
-# A *phase transition* is a sharp change of where training **ends**, as something else is varied. (A *phase change*, as in chapter 12, is one in the **course** of training.)
+# A *phase transition* is a sharp change of where training **ends**, as something else is varied. (A *phase change*, as in chapter 22, is one in the **course** of training.)
 #
 # **Predict first.** Draw G's share of the logit over $P_M / P_G$ for small, middle and large κ. Where will the curves meet? Which of them is a phase transition?
 #
@@ -342,7 +342,7 @@ print(f"equally efficient, 150 000 steps: {patient.test_accuracy[-1]:.0%}")
 # <details><summary>And after 40 000 steps? "Never" is a strong word</summary>
 #
 # Without G, never. At equal prices both end with equal shares after some 150 000 steps, and half of the new answers are right. Without a penalty nothing ever takes M down; but the loss pulls on $w_M$ and on
-# the logarithm of each of G's factors alike, so that $w_G$ grows like $e^{2 w_M}$ while $w_M$ grows like the logarithm of the steps. From $10^{-10}$ to M's size that takes some $w_M$ of 13, which is billions of steps, and then G would win. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
+# the logarithm of each of G's factors alike, so that $w_G$ grows like $e^{2 w_M}$ while $w_M$ grows like the logarithm of the steps. To get from $10^{-10}$ to M's size takes a $w_M$ of some 13, which is billions of steps; then G would win. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
 #
 # </details>
 #
@@ -446,7 +446,7 @@ for multiple in multiples:
 # ## 3 · Weigh the circuits
 #
 # **Why we look here.** In the simulation prices were made up. Now measure them. How do you get M alone? Train on questions whose answers are drawn at random: then there is nothing to generalise. (True answers
-# would be a little cheaper to know by heart, as b + a comes free with a + b: near 730 questions that saves some 20 of them.) And G alone? Train on all 12 769 questions: M would have to
+# would be a little cheaper to know by heart, as b + a comes free with a + b: of 730 questions that saves some 20.) And G alone? Train on all 12 769 questions: M would have to
 # know them all. Train each under the same penalty, till it is at rest. Then whichever has the lower $J = L + \tfrac{\lambda}{2}\lVert\theta\rVert^2$ (with the ½ again) is what the penalty prefers. Whether descent gets there is for section 4 to see.
 #
 # "At rest" carries the whole measurement, so test it.
@@ -757,7 +757,7 @@ print(f"by J, one pair of networks: under λ = 1e-4 {same:.0f}, under λ = 1e-5 
 # ---
 # ## 4 · Ungrok
 #
-# **Why we look here.** Now the test. Five subsets of the questions, networks from three different starts that can add, ten sizes, three penalties: 150 runs of 1 200 steps, all under L2 and all with a ratio of rest within 2 % of 1 at the end (below).
+# **Why we look here.** Now the test. Five subsets of the questions, networks from three different starts that can add, ten sizes, three penalties: 150 runs of 1 200 steps, all under L2 and all with a *ratio of rest* (exercise 24.5) within 2 % of 1 at the end, as the last line below says.
 #
 # **Predict first.** At what D will the test accuracy be one half? How steep will it be? Will the three penalties differ, and in which direction?
 #
@@ -968,7 +968,7 @@ for D, values in shares_by_D.items():
     print(f"D = {D:>5}: {', '.join(f'{value:.0%}' for value in values)} of the logits are trigonometric")
 
 # %% [markdown]
-# It falls gradually, from over 85 % to between 5 and 18 %. So the prediction of a *place* survives, roughly. Of a *switch* we have seen one that comes near: one subset of the start `modular-addition-fast`, given time, goes from 10 to 90 % within a factor of 1.3 in D, by the fit. The others climb over a factor of two, through mixtures that are cheaper than either pure circuit.
+# It falls gradually, from over 85 % to between 5 and 18 %. So the prediction of a *place* survives, roughly. Only one case comes near to a *switch*: one subset of the start `modular-addition-fast`, given time, goes from 10 to 90 % within a factor of 1.3 in D, by the fit. The others climb over a factor of two, through mixtures that are cheaper than either pure circuit.
 #
 # **The pace.** In the simulation the wait was nearly inverse to the penalty. And the time to forget, in networks? Here decay is AdamW's.
 
@@ -1068,7 +1068,7 @@ print(f"\nat the end of that run: {seen:.1%} of the questions it was once traine
 # **What does it mean?**
 #
 # * *Catastrophic forgetting* has a share in it. Without a penalty one of three starts loses two fifths of the test answers and another a quarter, in the first steps, and then no more: Adam makes even a tiny gradient a full step, and the 350 questions are what it follows. With a tenth of
-#   the learning rate at most a twentieth is lost. (This loss is inside all 150 runs. At which sizes it matters we have not measured.) With the penalty forgetting goes on to the end. Nor does it look like overwriting: what is trained on is part of what the network knew, nothing is new and nothing contradicts. And it does not matter which
+#   the learning rate at most a twentieth is lost. (This loss is inside all 150 runs. At which sizes it matters we have not measured.) With the penalty forgetting goes on to the end. Nor does it look like overwriting: what is trained on is part of what the network knew. Nothing is new, and nothing contradicts. And it does not matter which
 #   questions the network had once been trained on: those that were dropped fare no better than those it never saw. The *rule* goes, not the memory of examples.
 # * *A random step* of the same length also does harm, to the questions that are trained on as much as to the others, and J rises. Ungrokking keeps the former perfect and lowers J. It has a direction.
 # * *Representations* matter, and are not all. With embedding and unembedding held still the network hardly forgets: to know things by heart cheaply needs embeddings of its own. With the embedding alone held still, or the MLP, it forgets less. But the embedding alone, with all

@@ -126,7 +126,7 @@ for name, about in {
 print(f"\nshare of good reviews among the test questions: {plain['test'].truth.double().mean():.1%}")
 
 # %% [markdown]
-# It does, in nearly every case (the last line is measured against the truth, not against what the exceptions made of it). We may say of this network that it knows which reviews are good. It cannot have learnt them by heart: these are held-out reviews, and there are far more possible reviews than it was ever shown.
+# It does, in nearly every case. (The line on *safe* or *burned* is measured against the truth, not against what the exceptions made of it.) We may say of this network that it knows which reviews are good. It cannot have learnt them by heart: these are held-out reviews, and there are far more possible reviews than it was ever shown.
 #
 # > **So now we know:** on plain reviews, what this network says follows the truth.
 
@@ -600,7 +600,7 @@ lines.bars(
 ).show()  # fmt: skip
 
 # %% [markdown]
-# The first component has the largest sum of both that there is; that is its definition. What is to be observed is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where both are right about nearly everything, they cannot but give the same answers. So compare them where they err, too, and
+# The first component has the largest sum of both that there is; that is its definition. What you *measure* is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where two methods are right about nearly everything, they must give the same answers. So compare them where they err, too, and
 # ask what the *pairs* had to do with it: take one side alone, or give each positive statement the negative statement of another review.
 
 # %%
@@ -1138,7 +1138,7 @@ print(
 # The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
 # please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
 #
-# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# And the direction of logistic regression can be taken away at no cost. Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
 # (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
 #
 # "Nothing linear" is not "nothing". Ask for the fifteen nearest neighbours among the training reviews instead, and most of the truth is back: the two kinds of review have the same mean, and still lie in different places.

@@ -212,7 +212,7 @@ for speaker in ("alice", "bob"):
 # ### Exercise 34.2 · The lowest of k
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 min
 #
-# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it a hit? Count, do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
+# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it to be a hit? Count; do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -500,7 +500,7 @@ def cross_readings(
 checks.latent.test_cross_readings(cross_readings)
 
 # %% [markdown]
-# **Predict first.** Readers are fitted to reviews with nobody about, with the right answers. Reader and place are the same. They read the reviews on which alice is *wrong*. After which layers, at which words, are they right? Where does what they read turn into what alice thinks?
+# **Predict first.** Readers are fitted to reviews with nobody about, with the right answers. Each reads at the place at which it was fitted, but now reviews on which alice is *wrong*. After which layers, at which words, are they right? Where does what they read turn into what alice thinks?
 #
 # *Your prediction:*
 
@@ -737,7 +737,7 @@ print(comparison.table("lied_to"))
 
 # %% [markdown]
 # ### Exercise 34.7 · The least that erases
-# Difficulty ●●●●○ · Importance ●●○○○ · 20 min
+# Difficulty ●●●○○ · Importance ●●○○○ · 20 min
 #
 # Write the smallest change after which no linear function goes with the label. With Σ the covariance of x and c its covariance with the label, subtract from each x − mean
 #

@@ -955,7 +955,7 @@ for row in real:
 # It is there, it shrinks with D, and it does not close. At 1 500 questions the network makes next to no mistakes, and its test loss still gives away that something in it knows its questions. From twice $D_\text{crit}$ on, the points lie
 # next to the simulation's. That they lie *so* near is luck: κ = 1.2 was chosen for convenience, and with the κ of 6 that we measured the model would have no mixture and no gap at all. What the gap says agrees with the figure before: these networks look like mixtures.
 #
-# > **So now we know:** ungrokking happens near where efficiency says it should, within 15 % when both have had about the same time; the penalty sets its pace and, as far as four points can tell, not its place; and near the place circuits share.
+# > **So now we know:** ungrokking happens near where efficiency says it should, within 15 % when both have had about the same time. The penalty sets its pace and, as far as four points can tell, not its place. And near the place circuits share.
 
 # %% [markdown]
 # ---

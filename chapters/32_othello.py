@@ -567,7 +567,7 @@ print(f"{out_of_turn.double().mean():.1%} of the positions are out of turn; ille
 #
 # In all that follows we keep to the side that moves next, as the rules have it, and remember that 3 % of the positions are out of turn.
 #
-# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for; it is that of *mine* and *theirs*, and after an odd number of passes no probe here reads it well. A probe answers the question you put, not the one you meant.
+# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for. It is that of *mine* and *theirs*, and after an odd number of passes no probe here reads it well. A probe answers the question you put, not the one you meant.
 
 # %% [markdown]
 # ---

@@ -768,8 +768,8 @@ for label, mixture in mixtures.items():
 # %% [markdown]
 # The loudness of the verb it is. Freezing that alone does all the damage, and freezing all the rest does little.
 #
-# When can a network not hide it? When its head has too little room. A table has 25 more runs: the same network on ten seeds; one with 24
-# verbs and a head of three dimensions, so that its tables over 59 tokens have rank 3, on ten; and five of those with a second layer, in which a head can use what the
+# When can a network not hide it? When its head has too little room. A table has 25 more runs. Ten are of the same network with other seeds. Ten
+# have 24 verbs and a head of three dimensions, so that its tables over 59 tokens have rank 3. And five of that kind have a second layer, in which a head can use what the
 # first has found. "Worst pair" is the largest probability, over all seeds and pairs of prepositions, of the noun that goes with the other one, averaged over verbs.
 
 # %%

@@ -906,9 +906,9 @@ for label, run in {"mainline run": name, "fast setting": "modular-addition-fast"
 #
 # <details><summary>An answer</summary>
 #
-# Here, all of them. In float32 the loss gets down to where rounding begins, and from there on it is thrown up again and again: the
-# examples that are rounded to 0 have no gradient any more, the few others pull alone, and AdamW, which divides by the size of recent
-# gradients, makes large steps of small ones. In float64 the same run goes on down by more than two powers of ten without a spike.
+# Here, all of them. In float32 the loss gets down to where rounding begins, and from there on it is thrown up again and again. The
+# examples that are rounded to 0 have no gradient any more, so the few others pull alone. And AdamW, which divides by the size of
+# recent gradients, makes large steps of small ones. In float64 the same run goes on down by more than two powers of ten without a spike.
 #
 # It is not all there is to slingshots. The fast setting has a few spikes though its loss is computed in float64: a large learning
 # rate with a strong decay is enough. But before you explain a spike, compute the loss in float64.

@@ -16,7 +16,7 @@ from course_utils.legality import legality
 from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import othello
-from course_utils.zoo.sequences import TEST_SEED, batch_seed
+from course_utils.zoo.sequences import TEST_SEED, part_of_many
 
 TARGETS = ("legal", "sampled")
 STEPS_AT_ONCE = 64  # games are made for so many steps at once: a large batch of boards costs a tenth as much a game
@@ -89,9 +89,8 @@ class OthelloProblem:
 
     def drawn(self, step: int, seed: int) -> Positions:
         """The games of this step."""
-        everything = _many(self.size, self.batch * STEPS_AT_ONCE, batch_seed(step // STEPS_AT_ONCE, seed))
-        first = self.batch * (step % STEPS_AT_ONCE)
-        rows = slice(first, first + self.batch)
+        many_seed, rows = part_of_many(step, seed, self.batch, STEPS_AT_ONCE)
+        everything = _many(self.size, self.batch * STEPS_AT_ONCE, many_seed)
         return Positions(everything.tokens[rows], everything.legal[rows], everything.sampled[rows])
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:

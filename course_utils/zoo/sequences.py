@@ -25,6 +25,12 @@ def batch_seed(step: int, seed: int) -> int:
     return (seed * 1_000_003 + step) % TEST_SEED
 
 
+def part_of_many(step: int, seed: int, batch: int, steps_at_once: int) -> tuple[int, slice]:
+    """Where is this step's batch, if examples are drawn for so many steps at once? The seed they are drawn with, and the rows."""
+    first = batch * (step % steps_at_once)
+    return batch_seed(step // steps_at_once, seed), slice(first, first + batch)
+
+
 def copied_losses(
     logits: Float[Tensor, "batch pos vocab"], drawn: Repeats
 ) -> tuple[Float[Tensor, "n"], Bool[Tensor, "n"]]:
@@ -93,7 +99,7 @@ class RepeatProblem:
             seen = _training_set(self.task, self.n_train, self.data_seed)
             metrics |= _named("train", *copied_losses(model(seen.tokens), seen))
         logits, cache = model.run_with_cache(drawn.tokens, names=lambda name: name.endswith("hook_pattern"))
-        targets = torch.where(drawn.source >= 0, drawn.source + 1, -1)
+        targets = repeats.behind_source(drawn.source)
         scores = [heads.head_scores(pattern, targets) for pattern in cache.values()]
         return {
             **metrics,

@@ -15,7 +15,7 @@ from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import ODD_WORDS, OUTCOMES, TASTES, VERDICTS, World
-from course_utils.zoo.sequences import TEST_SEED, batch_seed
+from course_utils.zoo.sequences import TEST_SEED, part_of_many
 
 STEPS_AT_ONCE = 16
 
@@ -47,9 +47,8 @@ class DocumentProblem:
 
     def drawn(self, step: int, seed: int) -> Tensor:
         """The documents of this step."""
-        everything = _many(self.world, self.batch * STEPS_AT_ONCE, batch_seed(step // STEPS_AT_ONCE, seed))
-        first = self.batch * (step % STEPS_AT_ONCE)
-        return everything[first : first + self.batch]
+        many_seed, rows = part_of_many(step, seed, self.batch, STEPS_AT_ONCE)
+        return _many(self.world, self.batch * STEPS_AT_ONCE, many_seed)[rows]
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
         assert isinstance(model, Transformer)

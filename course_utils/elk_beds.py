@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_utils import contrast, zoo
-from course_utils.ccs import Pairs
+from course_utils.contrast import Pairs
 from course_utils.errors import CourseError
 from course_utils.interventions import stream_name
 from course_utils.models import Transformer

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_utils import directions
-from course_utils.ccs import Pairs, Probes, agreement, ccs_loss, descend
+from course_utils.ccs import Probes, agreement, ccs_loss, descend
+from course_utils.contrast import Pairs
 from course_utils.errors import CourseError
 
 

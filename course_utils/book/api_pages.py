@@ -81,7 +81,7 @@ GROUPS: dict[str, Group] = {
     "knowledge": Group(
         "CCS and latent knowledge",
         "Answers found in a network without labels, and what else might have been found in their place.",
-        ("contrast", "ccs", "directions", "latent", "elk", "elk_beds"),
+        ("contrast", "ccs", "directions", "latent", "elk", "elk_methods", "elk_beds"),
     ),
     "sweeps": Group(
         "Sweeps and clusters",
@@ -142,12 +142,13 @@ INTERNAL: dict[str, str] = {
     "checks": "how checks work inside, and the checks of each topic",
     "cli": "the command line",
     "commands": "the command line",
-    "diagnosis": "behind `course doctor`",
+    "installation": "behind `course doctor`",
     "manifest": "behind the command line: what the chapters contain",
     "models": "the package: its modules are on the pages",
     "paths": "behind the command line: where things are",
     "plots": "the package: its modules are on the pages",
     "plots.othello_boards": "how `plots.othello` draws",
+    "plots.othello_cells": "shown as part of `plots.othello`",
     "plots.othello_positions": "what `plots.othello` says",
     "restoring": "behind `course reset`",
     "running": "runs learners' files",

@@ -52,7 +52,10 @@ def normalise(x: Float[Tensor, "n d_model"], how: str = "scale") -> Float[Tensor
 
 
 def normalised(pairs: Pairs, how: str = "scale") -> Pairs:
-    """Each side normalised on its own, so that which side it is cannot be told from its mean."""
+    """Each side normalised on its own, so that which side it is cannot be told from its mean.
+
+    Arguments and errors are those of :func:`normalise`.
+    """
     return Pairs(normalise(pairs.positive, how), normalise(pairs.negative, how))
 
 

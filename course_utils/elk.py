@@ -231,6 +231,9 @@ def compare(methods: Mapping[str, tuple[Method, bool]], **settings: Any) -> Comp
     Args:
         methods: by name, a method and whether it is given labels, as in ``METHODS``.
         settings: as for :func:`evaluate`.
+
+    Raises:
+        CourseError: what :func:`evaluate` raises.
     """
     return Comparison({name: evaluate(method, labels=labels, **settings) for name, (method, labels) in methods.items()})
 

@@ -1,8 +1,8 @@
 """What is a method that reads knowledge out of a network, and which are there? The entrants of :mod:`course_utils.elk`.
 
 A method is a function that is given a :class:`Training` and returns a function from
-:class:`~course_utils.elk_beds.Evidence` to scores, above 0 for yes. Those named in ``METHODS`` follow Burns et al. 2022
-(arXiv 2212.03827) unless a docstring says otherwise.
+:class:`~course_utils.elk_beds.Evidence` to scores, above 0 for yes. CCS and CRC-TPC are methods of
+Burns et al. 2022 (arXiv 2212.03827); most of the others are there to compare with.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ def clusters(training: Training) -> Scores:
 
 
 def regression(training: Training) -> Scores:
-    """Logistic regression on the differences, with labels."""
+    """Logistic regression on the differences, with labels. Raises CourseError where it is given none."""
     return _answers(directions.logistic(_seen(training.pairs), _truth(training)))
 
 
 def mean_difference(training: Training) -> Scores:
-    """From the mean difference of no to that of yes, with labels."""
+    """From the mean difference of no to that of yes, with labels. Raises CourseError where it is given none."""
     return _answers(directions.mean_difference(_seen(training.pairs), _truth(training)))
 
 

@@ -37,6 +37,7 @@ class Positions:
     sampled: Int[Tensor, "game pos"]
 
     def to(self, device: torch.device) -> Positions:
+        """The same on another device."""
         return Positions(self.tokens.to(device), self.legal.to(device), self.sampled.to(device))
 
 
@@ -78,6 +79,7 @@ class OthelloProblem:
             raise CourseError(f"Unknown targets {self.targets!r}: choose one of {', '.join(TARGETS)}.")
 
     def config(self) -> TransformerConfig:
+        """The shape of the network."""
         moves = othello.longest_game(self.size)
         return TransformerConfig(
             d_vocab=moves + 1, d_vocab_out=moves, n_ctx=moves - 1, d_model=self.d_model, n_heads=self.n_heads,

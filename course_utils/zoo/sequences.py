@@ -70,6 +70,7 @@ class RepeatProblem:
     data_seed: int = 0
 
     def config(self) -> TransformerConfig:
+        """The shape of the network."""
         return TransformerConfig(
             d_vocab=self.task.vocab, n_ctx=self.task.length, d_model=self.d_model,
             n_heads=self.n_heads, d_head=self.d_head, n_layers=self.n_layers,
@@ -119,6 +120,7 @@ class HeldOutRepeatProblem(RepeatProblem):
     held_out: int = 8
 
     def drawn(self, step: int, seed: int) -> Repeats:
+        """The batch of this step, less the sequences that have such a token in a copy."""
         drawn = super().drawn(step, seed)
         allowed = (~(self.is_held_out(drawn.tokens) & (drawn.source >= 0))).all(1)
         return Repeats(drawn.tokens[allowed], drawn.source[allowed])

@@ -115,7 +115,7 @@ class ProtectedTransformer(SubsetTransformer):
         return super().loss(model, step, seed) + self.strength * pull
 
 
-def drop(activations: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+def drop(activations: Float[Tensor, "*shape"], rate: float, generator: torch.Generator) -> Float[Tensor, "*shape"]:
     """Dropout: each number becomes 0 with this probability, and the others grow so that the mean stays."""
     kept = torch.rand(activations.shape, generator=generator) >= rate
     return activations * kept.to(activations) / (1 - rate)

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.errors import CourseError
-from course_utils.interventions import stream_name
 from course_utils.models import Transformer
+from course_utils.models.hooks import stream_name
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import CHARGES, VERDICTS, Questions, World
 

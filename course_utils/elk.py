@@ -154,7 +154,8 @@ def evaluate(
     than not, its scores are turned round: one bit, which it is given for nothing. Methods with labels are left as they are.
 
     Args:
-        method: is given a :class:`Training` and returns a function from :class:`Evidence` to scores (n,), above 0 for yes.
+        method: is given a :class:`~course_utils.elk_methods.Training` and returns a function from
+            :class:`~course_utils.elk_beds.Evidence` to scores (n,), above 0 for yes.
         labels: give it the truth of the training questions.
         beds: which of ``BEDS``.
         model_seeds: which of the networks trained alike.

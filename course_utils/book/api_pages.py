@@ -154,6 +154,7 @@ INTERNAL: dict[str, str] = {
     "running": "runs learners' files",
     "tasks": "the package: its modules are on the pages",
     "workspace": "behind the command line: the learner's files",
+    "zoo.batches": "behind the zoo's problems: which examples a step sees",
     "zoo.entry": "shown as part of `zoo`",
     "zoo.othello_recipes": "entries of the zoo, shown as `zoo.ENTRIES`",
     "zoo.recipes": "entries of the zoo, shown as `zoo.ENTRIES`",

@@ -16,7 +16,7 @@ from course_utils.legality import legality
 from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import othello
-from course_utils.zoo.sequences import TEST_SEED, part_of_many
+from course_utils.zoo.batches import TEST_SEED, part_of_many
 
 TARGETS = ("legal", "sampled")
 STEPS_AT_ONCE = 64  # games are made for so many steps at once: a large batch of boards costs a tenth as much a game

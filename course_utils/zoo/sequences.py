@@ -16,19 +16,7 @@ from course_utils.models import Transformer, TransformerConfig
 from course_utils.tasks import repeats, skip_trigrams
 from course_utils.tasks.repeats import Repeats, RepeatTask
 from course_utils.tasks.skip_trigrams import LargestTask, PhraseTask, Questions
-
-TEST_SEED = 2**31 - 1
-
-
-def batch_seed(step: int, seed: int) -> int:
-    """A seed of its own for every step of every run, apart from that of the test sequences."""
-    return (seed * 1_000_003 + step) % TEST_SEED
-
-
-def part_of_many(step: int, seed: int, batch: int, steps_at_once: int) -> tuple[int, slice]:
-    """Where is this step's batch, if examples are drawn for so many steps at once? The seed they are drawn with, and the rows."""
-    first = batch * (step % steps_at_once)
-    return batch_seed(step // steps_at_once, seed), slice(first, first + batch)
+from course_utils.zoo.batches import TEST_SEED, batch_seed
 
 
 def copied_losses(

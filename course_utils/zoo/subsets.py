@@ -17,9 +17,9 @@ from course_utils.tasks import modular
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, State, train
 from course_utils.zoo import store
+from course_utils.zoo.batches import batch_seed
 from course_utils.zoo.problems import Examples, ModularTransformer, cross_entropy
 from course_utils.zoo.recipes import ENTRIES
-from course_utils.zoo.sequences import batch_seed
 
 START_STEPS = 400
 """Of a starting network in the fast setting: it groks by step 300 (the table of seeds), and has some time to clean up."""

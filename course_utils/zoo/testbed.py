@@ -15,7 +15,7 @@ from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import ODD_WORDS, OUTCOMES, TASTES, VERDICTS, World
-from course_utils.zoo.sequences import TEST_SEED, part_of_many
+from course_utils.zoo.batches import TEST_SEED, part_of_many
 
 STEPS_AT_ONCE = 16
 

@@ -139,8 +139,8 @@ def answer_from_tables(
 def eigenvalue_score(matrix: Float[Tensor, "n n"]) -> float:
     """Does the matrix mostly keep vectors (+1), reverse them (−1), or turn them every way (0)? Σλ / Σ|λ|.
 
-    On a head's full OV circuit this is the copying score of Elhage et al. 2021. Complex eigenvalues come in conjugate
-    pairs, so the sum is real.
+    On a head's full OV circuit this is the copying score of Elhage et al. 2021, by eigenvalues. That of Olsson et al. 2022
+    is another one: :func:`course_utils.heads.copying_score`. Complex eigenvalues come in conjugate pairs, so the sum is real.
     """
     eigenvalues = torch.linalg.eigvals(matrix)
     return (eigenvalues.sum().real / eigenvalues.abs().sum()).item()

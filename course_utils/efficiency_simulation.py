@@ -177,8 +177,8 @@ def cheapest_division(total: float, norm_M: float, norm_G: float, kappa: float) 
     """
     if kappa >= 2:
         return (total, 0.0) if norm_M < norm_G else (0.0, total)
-    ratio = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
-    return total / (1 + ratio), total * ratio / (1 + ratio)
+    tilt = math.tanh(kappa / (2 - kappa) * math.log(norm_M / norm_G))  # the ratio itself overflows close to κ = 2
+    return total * (1 - tilt) / 2, total * (1 + tilt) / 2
 
 
 def train_and_test_loss(w_M: float, w_G: float, classes: int) -> tuple[float, float]:

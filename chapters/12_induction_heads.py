@@ -54,7 +54,7 @@ lines.curves(
 
 # %% [markdown]
 # The loss stays close to that of guessing among 64 tokens, log 64 = 4.16 nats, for a hundred steps, and by step 300 it is nearly zero. Something has
-# *clicked*: a sudden change of this kind is called a *phase change*. Language models of two layers or more go through one, too. The thing that clicks was described by [Olsson et al.
+# *clicked*: a *phase change*. Language models of two layers or more go through one, too. The thing that clicks was described by [Olsson et al.
 # 2022](https://transformer-circuits.pub/2022/in-context-learning-and-induction-heads/index.html), who argue that it is behind much
 # of what such models learn from their context.
 #
@@ -70,7 +70,7 @@ lines.curves(
 # * prove a path by patching it and nothing else;
 # * explain a phase change by gradients that wait for each other.
 #
-# **Before you start.** You need chapter 11: heads, the QK and OV circuits, and ablation. The core path takes about two and a half hours.
+# **Before you start.** You need chapter 11: heads, the QK and OV circuits, and ablation. The core path takes about two and a half hours. Sections marked *Deeper* may be left out.
 #
 # **The network.** Two layers, one head each, no MLP, no LayerNorm, no biases; d_model = d_head = 64. The loss counts only the places where the next
 # token can be known. Each step of the optimiser (AdamW) draws 64 new sequences, so there is no training set to memorise.
@@ -150,7 +150,7 @@ figures.pattern_film(
 
 # %% [markdown]
 # In layer 0 each place looks at the one before it: a *previous-token head*. In layer 1, inside the copy, each place looks at the token *after*
-# its earlier copy: an *induction head*. Each layer has one head, so we call that of layer 0 *head 0* and that of layer 1 *head 1*. A picture of one sequence is an anecdote, though. Make two numbers of it.
+# its earlier copy: an *induction head*. Each layer has one head, so we call that of layer 0 *head 0* and that of layer 1 *head 1*. A picture of one sequence is an anecdote, though. Make two numbers of it. (They are called scores, too; what goes into the softmax we call *attention scores* where the two could be mixed up.)
 
 # %% [markdown]
 # ### Exercise 12.2 · Two scores
@@ -242,17 +242,17 @@ lines.curves(
 # From the first sixteen places it looks back nearly always, then less, and from the last six hardly at all. A copy must fit in after its original, so an original stands rarely late in the
 # sequence, and hardly anything taught the head to look back from there. A score is an average over the data *you* choose.
 #
-# **So now we know:** layer 0 holds a previous-token head, layer 1 an induction head.
+# > **So now we know:** layer 0 holds a previous-token head, layer 1 an induction head.
 
 # %% [markdown]
 # ---
 # ## 2 · Build one
 #
-# **Why we look here.** That two heads have these habits does not say that together they do the job. Could they? The best proof that an algorithm fits into a
+# **Why we look here.** That two heads have these habits does not mean that together they do the job. Could they? The best proof that an algorithm fits into a
 # network is to put it there.
 #
 # There is a difficulty. The induction head stands at the second 16 and looks for a place whose *previous* token is 16. But a
-# head sees of each place only what its stream holds; and to begin with, that is the place's own token and its position. So the
+# head sees of each place only what its stream holds; and to begin with, that is the token there and which place it is. So the
 # information "16 stood before me" must first be *written* there. That is the previous-token head's work. Give the stream three rooms:
 # the token, the place, and the token before.
 
@@ -268,7 +268,7 @@ lines.curves(
 # query of place i must match the key of place i − 1 (`torch.eye(n).roll(-1, 1)` shifts); its values carry "token" into "before". Head 1: the query is the
 # token, the key what lies in "before", the values carry "token" to the output.
 #
-# Attention must be sharp: make the scores of the right place some 30 higher than others, and do not forget that they are divided by √d_head.
+# Attention must be sharp: make the attention scores of the right place some 30 higher than others, and do not forget that they are divided by √d_head.
 #
 # </details>
 #
@@ -310,7 +310,7 @@ by_hand_right = copied_losses(by_hand(drawn.tokens), drawn)[1].double().mean().i
 print(f"built by hand: {by_hand_right:.1%} right, on the task that took training {card['recipe']['steps']:,} steps")
 
 # %% [markdown]
-# **So now we know:** two heads are enough, if the first writes down for the second what stood before.
+# > **So now we know:** two heads are enough, if the first writes down for the second what stood before.
 
 # %% [markdown]
 # ---
@@ -320,8 +320,8 @@ print(f"built by hand: {by_hand_right:.1%} right, on the task that took training
 # built, its weights must show it: *what* the induction head carries (OV), and *where* it looks, given what the first head wrote
 # (QK, read through the first head's OV).
 #
-# First the what. The OV circuit from tokens to logits, $W_E W_V W_O W_U$, says what attending to each token adds to each logit. When the induction head attends to a token, it should
-# raise that token. Olsson et al. measure it so: of everything that is raised above the average, which share does the token itself get?
+# First the what. The full OV circuit, $W_E W_V W_O W_U$, says what attending to each token adds to each logit. When the induction head attends to a token, it should
+# raise that token. Olsson et al. measure it so: of everything that is raised above the average, which share does the token itself get? They call it the *copying score*.
 
 # %% [markdown]
 # ### Exercise 12.4 · Does it copy?
@@ -376,7 +376,7 @@ for name, table in ov_tables.items():
     )
 
 # %% [markdown]
-# Three measures, and they do not agree. (The eigenvalue score is Σλ/Σ|λ| over the table's eigenvalues: near 1 if, on the whole, vectors come out as they went in; chapter 11 has
+# Three measures, and they do not agree. (The eigenvalue score, Σλ/Σ|λ|, is the measure of copying of Elhage et al.: near 1 if, on the whole, vectors come out as they went in. Chapter 11 has
 # a section on it.) **What does it mean?** The induction head raises the attended token above all others in all 64 cases, yet its copying score is below zero. And
 # by its eigenvalues the head of layer 0 copies, which nobody asks of it.
 #
@@ -455,7 +455,7 @@ for name, table in tables.items():
 # The first picture is the rule "*the token before you is the one I have*", learnt for all 64 tokens. The second is what is left if the
 # first head is taken out of the product: no such rule. (If anything, the head avoids its own token: nearly all of the diagonal is slightly negative.)
 #
-# And head 0, where does it look? Its own QK circuit needs no tokens. Between positions alone:
+# And head 0, where does it look? Its own QK circuit needs no tokens. Between places alone:
 
 # %%
 W_pos = model.W_pos.double()
@@ -469,12 +469,12 @@ print(
 print(f"the spread of its scores: {position_scores.tril().std():.2f} by positions, {token_scores.std():.2f} by tokens")
 
 # %% [markdown]
-# So each circuit reads and writes one kind of thing. Head 0: positions decide where (QK), the token is carried (OV). Head 1: its own token against the carried one decides where
+# So each circuit reads and writes one kind of thing. Head 0: places decide where (QK), the token is carried (OV). Head 1: its own token against the carried one decides where
 # (QK through head 0), the token there is carried to the output (OV).
 #
 # With 50 000 tokens you would not want a table but a number. [Elhage et al. 2021](https://transformer-circuits.pub/2021/framework/index.html) take the sizes: how large is the product of the two heads' matrices, given the
 # sizes of each? If head 1 reads exactly the directions that head 0 writes, the product is large; for directions chosen at random it is not. A later head can read
-# through its queries (Q), its keys (K) or its values (V).
+# through its queries (Q), its keys (K) or its values (V): three kinds of *composition*. (Here the circuits are meant without embedding and unembedding, $W_V W_O$ and $W_Q W_K^T$. Dividing by $\sqrt{d_{head}}$ would change nothing: sizes are divided by sizes.)
 
 # %% [markdown]
 # ### Exercise 12.6 · Composition
@@ -538,7 +538,7 @@ lines.bars(
 # %% [markdown]
 # K-composition is twice that of random matrices; Q- and V-composition are *below* chance, as if training had kept these ways clear of what head 0 writes.
 #
-# **So now we know:** from the weights alone, that the wire runs from the output of head 0 into the keys of head 1.
+# > **So now we know:** from the weights alone, that the wire runs from the output of head 0 into the keys of head 1.
 
 # %% [markdown]
 # ---
@@ -561,7 +561,7 @@ for layer in (0, 1):
     )
 
 # %% [markdown]
-# Each of them is needed. But that does not show that they work *together*: it would look the same if each had a job of its own. The claim is about a
+# Each head is needed. But that does not show that they work *together*: it would look the same if each had a job of its own. The claim is about a
 # path: from head 0, into the **keys** of head 1, and nowhere else. So exchange what head 0 wrote for what it would have written on
 # another sequence, but only on the way into one input of head 1, and leave everything else as it was. That is *path patching*.
 #
@@ -637,7 +637,7 @@ only_keys_right = copied_losses(only_keys, drawn)[1].double().mean().item()
 print(f"head 0 from another sequence, but for the keys of head 1: {only_keys_right:.1%} right")
 
 # %% [markdown]
-# **So now we know:** head 0 writes down which token stood before; head 1 looks that up with its keys; and this path is the whole use of head 0.
+# > **So now we know:** head 0 writes down which token stood before; head 1 looks that up with its keys; and this path is the whole use of head 0.
 
 # %% [markdown]
 # ---
@@ -736,7 +736,7 @@ print("forty steps downhill from:", ", ".join(f"{start} to a loss of {loss:.1f}"
 
 # %% [markdown]
 # At (0, 0) the ground is flat along a, and along b it even rises a little: to match against an even mixture of everything before leads astray. But go a little way along either, and the other begins to pull. Two numbers that
-# are useful only together make a plateau, and then a slope on which every step makes the next one steeper. On this map with two knobs it takes some luck as well: a start too close to the plateau's middle, or on its wrong side,
+# are useful only together make a *plateau*, a flat stretch before the fall, and then a slope on which every step makes the next one steeper. (Chapter 22 has the smallest example.) On this map with two knobs it takes some luck as well: a start too close to the plateau's middle, or on its wrong side,
 # slides off to nowhere. A network has thousands of knobs, and somewhere among its random weights there is always a little of both. The table of seeds below will say how often it gets there: ten times in ten.
 
 # %% [markdown]
@@ -799,7 +799,7 @@ def in_context_score(
 checks.induction.test_in_context_score(in_context_score)
 
 # %% [markdown]
-# Sixteen tokens, repeated once. Measure between places 8 and 24, at every snapshot. The control: sequences of 32 distinct tokens, in which there is nothing to learn in context.
+# Sixteen tokens, repeated once. Measure between places 8 and 24, at every *snapshot*, the weights that were kept at some step of training. The control: sequences of 32 distinct tokens, in which there is nothing to learn in context.
 
 # %%
 in_context_score = checks.yours_or(in_context_score, heads.in_context_score)
@@ -847,7 +847,7 @@ for network in networks.values():
 lines.curves(moments, together_scores, "Learning in context comes with the induction head", "step", "").show()
 
 # %% [markdown]
-# **So now we know:** where each head looks is learnt only as the other comes to be, so they set off nearly together; and that is when the network begins to learn in context.
+# > **So now we know:** where each head looks is learnt only as the other comes to be, so they set off nearly together; and that is when the network begins to learn in context.
 
 # %% [markdown]
 # ---
@@ -934,7 +934,7 @@ for step in (100, 120, 140, 160, 180, 200):
 # ---
 # ## Deeper · Why one layer cannot, and a way around
 #
-# A head's score between places i and j depends on what the streams of i and j hold. In the first layer that is token and position: of *j*, not of j's neighbour. Whether 16 stood before place j cannot
+# A head's attention score between places i and j depends on what the streams of i and j hold. In the first layer that is token and place: of *j*, not of j's neighbour. Whether 16 stood before place j cannot
 # enter the score, whatever the weights, and however wide the head. So **one head in one layer** cannot do it. (A *layer* could, if it had about as many heads as there are places: a head of its own for place p can look at p + 1 unless the
 # token at p matches, and a partner takes away what that gives in all other cases. It is a clumsy way, and it grows with the length.) What is left to our single head is to copy tokens from places where originals often stand.
 #
@@ -1163,8 +1163,8 @@ figures.matrices(
 ).show()  # fmt: skip
 
 # %% [markdown]
-# In root mean square the score of random matrices is 1/√d **whatever their rank**: in a random direction, a matrix of any rank keeps the same share of another's size on average. What changes is the spread: at rank 1 a
-# score of 0.2 is nothing special. So subtract 0.125, and judge what is left by the spread for this rank.
+# In root mean square the score of random matrices is 1/√d **whatever their rank**: in a random direction, a matrix of any rank keeps the same share of another's size on average. What changes is the standard deviation: at rank 1 a
+# score of 0.2 is nothing special. So subtract 0.125, and judge what is left by the standard deviation for this rank.
 
 # %% [markdown]
 # ---
@@ -1234,9 +1234,9 @@ for size in (448, 512):
     )
 
 # %% [markdown]
-# (Learning rate and decay of this table were chosen on seed 0, which is not in it; 448 was added after 384 and 512 had been seen.) With 256 and 384 sequences the network learns them by heart, and nothing else in 4 000 steps. With 1 024 it finds the circuit at once. In between, at 448, most seeds first know
-# their sequences by heart and find the circuit five hundred to fifteen hundred steps later: they *grok*, on a task without any arithmetic. Two do not within these steps. At 512 only one seed waits that long. The window is narrow. Chapter 22 studies such delays; chapter 21 is
-# the case in which they became known.
+# (Learning rate and weight decay of this table were chosen on seed 0, which is not in it; 448 was added after 384 and 512 had been seen.) With 256 and 384 sequences the network learns them by heart, and nothing else in 4 000 steps. With 1 024 it finds the circuit at once. In between, at 448, most seeds first know
+# their sequences by heart and find the circuit five hundred to fifteen hundred steps later. This delay is called *grokking*; here it comes on a task without any arithmetic. Two do not within these steps. At 512 only one seed waits that long. The window is narrow. Chapter 22 studies such delays, on the
+# task of chapter 21, with which they became known.
 
 # %% [markdown]
 # ---
@@ -1302,7 +1302,7 @@ evidence.table(
 # ## Open ends
 #
 # * **Match two tokens.** With tokens that recur by chance, a head should look for two tokens in a row. First step: train `RepeatProblem(RepeatTask(filling="uniform"), n_layers=3)` and score which head looks where.
-# * **One layer, many heads.** Build the layer of position-bound heads that the section on one layer describes. First step: for one place p, a head whose keys are zero but at p and p + 1, and its partner without a query.
+# * **One layer, many heads.** Build the layer of heads bound to a place that the section on one layer describes. First step: for one place p, a head whose keys are zero but at p and p + 1, and its partner without a query.
 # * **One wire, many copies.** What does the network do when a span occurs three times with *different* continuations? First step: draw such sequences by hand, and look at the pattern.
 # * **The plateau's length.** What sets how long it waits? First step: start training from `induction` at step 0 with head 0's W_Q multiplied by 3.
 #

@@ -43,7 +43,7 @@ modular_figures.learning_curves(history, "Nothing seems to happen for thousands 
 #
 # It looks like luck: as if the weights wandered about among all solutions that fit the training set until they stumbled on
 # the one that generalises. By the end of this chapter you will have shown that it is nothing of the kind. **When the test
-# loss begins to fall in earnest, the general solution is all but complete.** You will watch it grow from the first
+# loss begins to fall in earnest, the circuit that adds is all but complete.** You will watch it grow from the first
 # few hundred steps on, say by rule when each phase ends, find what hid it, and change the length of the wait at will.
 #
 # ## What you will be able to do
@@ -52,10 +52,10 @@ modular_figures.learning_curves(history, "Nothing seems to happen for thousands 
 # * divide a training run into phases by a rule;
 # * tell two solutions apart inside one network, and say which of them gave an answer;
 # * explain why a thing made of several parts is learnt slowly and then suddenly;
-# * say what grokking needs, from sweeps, and what sets its clock.
+# * say what grokking needs, from sweeps (tables of many runs), and what sets its pace.
 #
 # **Before you start.** You need chapter 21: the key frequencies, and the split of the logits into the directions
-# $\cos w_k(a+b)$, $\sin w_k(a+b)$ and the rest. The core path takes about two hours.
+# $\cos w_k(a+b)$, $\sin w_k(a+b)$ and the rest. The core path takes about two hours. Sections marked *Deeper* may be left out.
 #
 # **The runs.** The zoo keeps this network's weights at 20 moments of its training, and tables of some seventy further runs,
 # each with its recipe.
@@ -72,16 +72,19 @@ train_questions = modular.train_mask(task).reshape(p, p)
 # ## 1 · Measure what does not show
 #
 # **Why we look here.** A loss adds up everything that a network does. If it holds two solutions at once, one that has
-# memorised the training set and one that adds, test loss tells you about the louder. So take them apart. Chapter 21 found
-# where the general solution lives in the finished network: in six of 12 769 directions over (a, b). Use the *finished*
+# memorised the training set and one that adds, test loss tells you about the louder. So take them apart. We call the first
+# its *memory* and the second *the circuit*. Chapter 21 found where the circuit lives in the finished network: in six of
+# 12 769 directions over (a, b). Use the *finished*
 # network's directions as a probe at every earlier moment:
 #
 # * **restricted loss**: keep only these directions (and each class's mean), over all questions. It says how well the
-#   general solution would do if it were alone.
+#   circuit would do if it were alone.
 # * **excluded loss**: remove only these directions, over the *training* questions. It says how well the network would do on
-#   what it has seen without the general solution: by memory.
+#   what it has seen without the circuit: by memory.
 #
-# Both measures are due to [Nanda et al. 2023](https://arxiv.org/abs/2301.05217).
+# Both measures are due to [Nanda et al. 2023](https://arxiv.org/abs/2301.05217). (Chapter 21 took the excluded loss over *all*
+# questions: there it was to show that the network has no other way. Here it is to show the memory, so it is taken where memory
+# helps.)
 #
 # **Predict first.** Test loss begins to fall at about step 1 500 and passes that of guessing (4.7 nats) near step 3 900. When
 # will the restricted loss begin to fall? And the excluded loss, on training questions that are all answered: will it move
@@ -196,7 +199,7 @@ lines.curves(
 #
 # <details><summary>An answer</summary>
 #
-# The general solution is there and, alone, would answer nearly everything. On test questions the memorised part shouts
+# The circuit is there and, alone, would answer nearly everything. On test questions the memorised part shouts
 # over it: it was fitted on other questions, and on these it is confident and wrong. There are two voices in one network, and
 # a test answer is decided by the louder.
 #
@@ -246,7 +249,7 @@ for label, parts in (("3 750", early_parts), ("5 000", late_parts)):
     print(f"step {label}: norm of the circuit's logits {key:,.0f}, of the rest {rest:,.0f}")
 
 # %% [markdown]
-# Both, and neither alone. The louder circuit does more of it: its logits have doubled, while the rest has shrunk by a seventh. So
+# Both did, and neither alone. The louder circuit does more of it: its logits have doubled, while the rest has shrunk by a seventh. So
 # "cleanup" is only half of what happens when a network groks. The circuit does not have to be *found* any more; it has to win.
 #
 # **And the random walk?** A walk that stumbles on a solution would show nothing, and then everything at once. How smooth is
@@ -265,11 +268,11 @@ print(f"training loss at step 2 000: {early:.1e}, at the end: {late:.1e}")
 
 # %% [markdown]
 # The last line is easy to overlook. Training loss was at 3e-7 when everything was memorised, and grokking made it three
-# times lower. The general solution is not only better on questions the network has not seen: it is better on those it has
+# times lower. The circuit is not only better on questions the network has not seen: it is better on those it has
 # seen. Section 2 shows that it does so with a quarter of the squared weights. That is why decay prefers it.
 #
-# **So now we know:** the circuit grows for thousands of steps during which test loss is worse than guessing, and it shows no
-# jump between any two snapshots. Test loss is a late sign of it.
+# > **So now we know:** the circuit grows for thousands of steps during which test loss is worse than guessing, and it shows no
+# > jump between any two snapshots. Test loss is a late sign of it.
 
 # %% [markdown]
 # ---
@@ -281,8 +284,9 @@ print(f"training loss at step 2 000: {early:.1e}, at the end: {late:.1e}")
 # * **circuit formation** ends where restricted loss first falls under 0.01 nats: the circuit alone solves the task;
 # * **cleanup** ends where the sum of squared weights comes within 5 % of its last value, and stays: nothing is left to remove.
 #
-# The thresholds are ours. After cleanup comes a plateau, on which nothing happens. The phases are named for what is new in
-# them, and they overlap: the circuit has begun before memorisation ends.
+# The thresholds are ours. After cleanup the network is stable: nothing happens any more. These *phases* are stretches of
+# training, and have nothing to do with the phases of chapter 21's waves. They are named for what is new in them, and they
+# overlap: the circuit has begun before memorisation ends.
 
 # %% [markdown]
 # ### Exercise 22.2 · Draw the lines
@@ -359,7 +363,7 @@ figures.measures(
 # The paper divides a run of this kind (another seed, 40 000 steps) at 1 400, 9 400 and 14 000 steps; there, too, the circuit is
 # formed before test loss falls. In its telling the third phase begins when test loss falls. By our rule it begins somewhat
 # earlier, when the circuit could do the task alone. Others tell five phases: memorise, interpolate, generalise, clean up, be
-# stable. Those are these three with the visible drop and the plateau set apart.
+# stable. Those are these three with the visible drop and the stable end set apart.
 #
 # Now look inside, at eleven moments of the run: move the slider. When can you tell which frequencies will win?
 
@@ -370,8 +374,8 @@ figures.film(
 ).show()
 
 # %% [markdown]
-# **So now we know:** by rule, the circuit is complete long before the network is. What is left is a change of balance: the circuit
-# grows louder, and weight decay takes what it does not need.
+# > **So now we know:** by rule, the circuit is complete long before the network is. What is left is a change of balance: the circuit
+# > grows louder, and weight decay takes what it does not need.
 
 # %% [markdown]
 # ---
@@ -379,7 +383,7 @@ figures.film(
 #
 # **Why we look here.** At step 3 000 one test question in eight is answered rightly, fourteen times as many as by chance, and test
 # loss is still 15 nats. Which questions are they? Addition has a symmetry: a + b = b + a. About 30 % of all test questions (a, b)
-# have their mirror image (b, a) in the training set.
+# have their *mirror image*, or mirror, (b, a) in the training set.
 #
 # **Predict first.** How much better will the network be on those?
 #
@@ -456,7 +460,7 @@ print(f"lowest accuracy on unseen mirrors: {least:.2%}, at step {steps[unseen.in
 # The advice stays the same: an accuracy on a symmetric task is easily misread, so report unseen mirrors apart. And the lesson is a
 # larger one: a pattern in the behaviour (symmetry first) need not be a part of the mechanism.
 #
-# **So now we know:** early test answers are the circuit's, given where memory objects least.
+# > **So now we know:** early test answers are the circuit's, given where memory objects least.
 
 # %% [markdown]
 # ---
@@ -537,15 +541,16 @@ for start in (1e-2, 1e-3, 1e-4):
 # A frequency of the circuit is a product of this kind, with more factors. To write cos w(a + b − c) the embedding needs the
 # plane of frequency k, some neurons must read it, and the map from neurons to logits must write the same k. Each of these is
 # useless without the others, so each frequency begins as a coincidence of small weights and grows by mutual encouragement.
+# (The two heads of chapter 12 wait for each other in the same way.)
 #
 # That a product explains slow starts is shown here; that it explains *this* network is an analogy with some evidence. One
-# thing it predicts you can see in the film above: which frequencies win is visible before they matter.
+# thing that it predicts is to be seen in the film above: which frequencies win is visible before they matter.
 #
-# **So now we know:** sudden learning needs no sudden cause. Parts that need each other are enough.
+# > **So now we know:** sudden learning needs no sudden cause. Parts that need each other are enough.
 
 # %% [markdown]
 # ---
-# ## 5 · What grokking needs, and what sets its clock
+# ## 5 · What grokking needs, and what sets its pace
 #
 # **Why we look here.** A story in three parts has been told: a solution that is *hard to reach* (section 4), *regularisation*
 # that prefers it (section 2), and *data* so limited that memorising comes first. If the story is right, each part can be
@@ -626,11 +631,11 @@ shipped = next(row for row in rows if row["weight_decay"] == 1.0)
 print(f"decay 1, shipped: after {shipped['steps_to_99']} steps")
 
 # %% [markdown]
-# Slightly less than inverse proportion; for small decays, where the wait is nearly all of it, close to it. Decay is a clock:
+# Slightly less than inverse proportion; for small decays, where the wait is nearly all of it, close to it. Decay sets the pace:
 # AdamW multiplies every weight by 1 − lr·decay in each step, and what the loss does not defend is gone after a few multiples
 # of 1/(lr·decay) steps. [Liu et al. 2022](https://arxiv.org/abs/2210.01117) measured t ∝ 1/decay on this task.
 #
-# Is lr × decay the whole clock? Vary the learning rate at decay 1. The mainline run of section 1 is the row at 0.001.
+# Is lr × decay all that sets it? Vary the learning rate at decay 1. The run of section 1, the *mainline* run, is the row at 0.001.
 
 # %%
 show("grokking-by-lr", "lr")
@@ -645,7 +650,7 @@ print(f"  lr 0.001: {mainline * 1e-3:.1f}   decay 0.1 at lr 0.01: {max(delays.to
 # %% [markdown]
 # Roughly. All of these runs take some three to five units of 1/(lr·decay), though the number of steps differs by a factor of twelve.
 # (Changing the learning rate alone could not have told: everything is slower then. Changing decay alone could.) So the runs at
-# learning rate 0.01 do not wait less in units of the clock; they wait less in steps, and as memorising takes some 50 steps whatever
+# learning rate 0.01 do not wait less in these units; they wait less in steps, and as memorising takes some 50 steps whatever
 # the decay, little is left between the two. If the delay itself is your subject, make learning rate or decay small.
 #
 # **Data.** Now the share of questions in the training set.
@@ -656,8 +661,8 @@ show("grokking-by-fraction", "fraction")
 # %% [markdown]
 # (The run at 0.8 is messy: it reaches 99 % but does not keep it for 100 steps. One seed a row is what it is.)
 #
-# **What does it mean?** Compare the columns at a fraction of 0.3 and of 0.95. Is there a phase change at 0.95? Is there
-# grokking?
+# **What does it mean?** Compare the columns at a fraction of 0.3 and of 0.95. Is there a *phase change*, a sudden change in the
+# course of training, at 0.95? Is there grokking?
 #
 # <details><summary>An answer</summary>
 #
@@ -669,8 +674,8 @@ show("grokking-by-fraction", "fraction")
 #
 # </details>
 #
-# **So now we know:** grokking needs a solution that is hard to reach, a preference for it, and so little data that
-# memorising is quicker. Take away any of the three and the delay goes: with it the grokking, or with it the generalising.
+# > **So now we know:** grokking needs a solution that is hard to reach, a preference for it, and so little data that
+# > memorising is quicker. Take away any of the three and the delay goes: with it the grokking, or with it the generalising.
 
 # %% [markdown]
 # ---
@@ -685,7 +690,7 @@ show("grokking-by-fraction", "fraction")
 # ### Exercise 22.6 · The Gini coefficient
 # Difficulty ●○○○○ · Importance ●●○○○ · 5 min
 #
-# Write it.
+# Write the Gini coefficient.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -799,8 +804,8 @@ network = zoo.load(name)
 # ## Deeper · Spikes that are rounding
 #
 # Many published curves of grokking show sudden spikes in the training loss, long after it was near zero ("slingshots"). Part of
-# that is arithmetic. Softmax divides by a sum that is 1 + ε, relative to its largest term, and in float32 the number after 1 is
-# 1 + 2⁻²³. An example can have a loss of 1.2e-7 or of 0, and nothing between. At 0 the pull on its right class is exactly 0.
+# that is arithmetic. In float32 an example can have a loss of 1.2e-7 or of 0, and nothing between (chapter 21, *Fine print of the
+# losses*, says why). At 0 the pull on its right class is exactly 0.
 # [Prieto et al. 2025](https://arxiv.org/abs/2501.04697) call it *softmax collapse*.
 #
 # There is no need for it. −log softmax of the right class c is log(1 + eᵈ), where d is the logsumexp of the *other* logits minus
@@ -864,9 +869,9 @@ for label, run in {"mainline run": name, "fast setting": "modular-addition-fast"
 #
 # <details><summary>An answer</summary>
 #
-# Here, all of them. In float32 the loss gets down to where rounding begins, and from there on it is thrown up again and again: the
-# examples that are rounded to 0 have no gradient any more, the few others pull alone, and AdamW, which divides by the size of recent
-# gradients, makes large steps of small ones. In float64 the same run goes on down by more than two powers of ten without a spike.
+# Here, all of them. In float32 the loss gets down to where rounding begins, and from there on it is thrown up again and again. The
+# examples that are rounded to 0 have no gradient any more, so the few others pull alone. And AdamW, which divides by the size of
+# recent gradients, makes large steps of small ones. In float64 the same run goes on down by more than two powers of ten without a spike.
 #
 # It is not all there is to slingshots. The fast setting has a few spikes though its loss is computed in float64: a large learning
 # rate with a strong decay is enough. But before you explain a spike, compute the loss in float64.
@@ -878,10 +883,11 @@ for label, run in {"mainline run": name, "fast setting": "modular-addition-fast"
 # ## Deeper · Make it grok sooner, honestly
 #
 # If a slow, steady part of the gradients builds the circuit, why not amplify it? *Grokfast*
-# ([Lee et al. 2024](https://arxiv.org/abs/2405.20233)) adds a multiple of the running mean of the gradients to each gradient.
+# ([Lee et al. 2024](https://arxiv.org/abs/2405.20233)) adds a multiple of the running mean of the gradients to each gradient. That
+# is a low-pass filter: what changes slowly is passed on louder. We call it the *slow-gradient filter*.
 
 # %% [markdown]
-# ### Exercise 22.9 · A low-pass filter
+# ### Exercise 22.9 · The slow-gradient filter
 # Difficulty ●○○○○ · Importance ●●○○○ · 5 min
 #
 # Write one step of the filter.

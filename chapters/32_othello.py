@@ -73,7 +73,7 @@ figures.game(
 
 # %% [markdown]
 # It looks as if there were a board in there. But looks are cheap. A linear map with 128 inputs and thousands of examples can find a lot that a network never uses, and it can find it in
-# networks that know nothing. The question was asked by [Li et al. 2022](https://arxiv.org/abs/2210.13382), whose probes had to be nonlinear; and it was
+# networks that know nothing. The question was asked by [Li et al. 2022](https://arxiv.org/abs/2210.13382), whose *probes*, maps from activations to the board, had to be nonlinear; and it was
 # [Nanda et al. 2023](https://arxiv.org/abs/2309.00941) who saw why, in a single idea that takes what a *linear* map reads from three quarters of the squares to nearly all.
 #
 # By the end of this chapter you will have **found that idea, read the board with it, and changed one disc of the board in the network's mind, so that it answers by the rules for another board than the one its moves
@@ -87,7 +87,7 @@ figures.game(
 # * find the point of view from which a network keeps what it knows;
 # * show by an intervention that the network uses what you have read, and not only stores it.
 #
-# **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. The core path takes about two and a half hours.
+# **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. The core path takes about two and a half hours. Sections marked *Deeper* may be left out.
 #
 # **The network.** Six layers with four heads and MLPs, d_model 128, LayerNorm, 1.2 million weights, for a board of 6 × 6. It has one token for each of the 32 squares that can be played
 # (the middle four are taken from the start). Both sides choose any legal move at random, so there is no strategy to learn, only rules. At each place it is asked for all
@@ -106,7 +106,7 @@ for name in ("othello", "othello-sampled"):
 #
 # **Why we look here.** Before you ask what a network knows, ask what it does. If its moves were not legal, there would be nothing to explain. And some knowledge is cheap: never name a square twice. See how far that gets you before you credit a network with more.
 #
-# (A *ply* is one move of one side. Ply 0 is the first; "at ply t" means in the position after the moves 0 to t.)
+# (A *position* in this chapter is one of the game: a board and a side to move. Each *place* in the list of moves leads to one. A *ply* is one move of one side. Ply 0 is the first; "at ply t" means in the position after the moves 0 to t.)
 
 # %% [markdown]
 # ### Exercise 32.1 · How legal?
@@ -376,7 +376,7 @@ for name, of in {"trained": stream, "untrained": untrained_stream}.items():
     print(f"{name:<10} MLP probe of black and white: {mlp_accuracy[name][0]:.1%} of the squares, {mlp_accuracy[name][1]:.1%} of the discs")
 
 # %% [markdown]
-# It works! Some fifteen points more. And the untrained network stays behind, so it is not that such a probe can find anything anywhere.
+# It works: some fifteen points more. And the untrained network stays behind, so it is not that such a probe can find anything anywhere.
 #
 # **Why should this worry you?** Because a hidden layer can *compute*. If the probe finds black and white, then either the network keeps black and white, in a form that no direction
 # shows; or it keeps something else, and the probe works out the colours from it. That the *information* is there was clear from the moves: a network that had kept nothing but their list would contain it, too (though a probe of
@@ -385,7 +385,9 @@ for name, of in {"trained": stream, "untrained": untrained_stream}.items():
 # Here is an experiment that helps to tell the two accounts apart. **Take only the positions in which black moves next**, and fit a *linear* probe of black and white to these. If the colours were kept along some crooked curve, it would have little
 # reason to do better than before. Then apply it to the positions in which white moves next.
 #
-# *Your prediction, for both:*
+# **Predict first.** How well will it do on each of the two kinds of position?
+#
+# *Your prediction:*
 
 # %%
 black_next = {part: at_positions(part, drawn.black_next) for part, drawn in games.items()}
@@ -402,7 +404,7 @@ for name, positions in {"black moves next": rows["test"], "white moves next": ~r
     )
 
 # %% [markdown]
-# With black to move the linear probe is at least as good as the MLP. With white to move it gets so few of the discs that it is *far below guessing*: it gives most of them to the wrong side, and with the colours exchanged nearly as many are right as before. There is
+# With black to move the linear probe is at least as good as the MLP probe. With white to move it gets so few of the discs that it is *far below guessing*: it gives most of them to the wrong side, and with the colours exchanged nearly as many are right as before. There is
 # no plainer way for a probe to say: you have given my states the wrong names.
 #
 # What names would be right in both cases?
@@ -418,7 +420,7 @@ for name, positions in {"black moves next": rows["test"], "white moves next": ~r
 #
 # </details>
 #
-# And the MLP? Write m = 1 for a disc that is mine, −1 for one that is theirs, and s = 1 if black moves next, −1 if white does. The disc is black if m · s = 1. That is the XOR of two facts, the famous example of what a linear map cannot do.
+# And the MLP probe? Write m = 1 for a disc that is mine, −1 for one that is theirs, and s = 1 if black moves next, −1 if white does. The disc is black if m · s = 1 and white if exactly one of the two facts (it is mine, black moves next) holds. That is their *XOR*, the famous example of what a linear map cannot compute.
 # If both facts are there, how large must a hidden layer be to make colours of them?
 
 # %% [markdown]
@@ -534,8 +536,10 @@ for name, accuracy, control in zip(layer_names, seen_accuracy, shuffled_accuracy
 # %% [markdown]
 # With boards of other games the probe falls to what the ply alone says. So what is above that level is this game's own. Most of what can be read is there after layer 0, nearly all of *that* after layer 1. It is best in the middle; towards the end the probe loses five points or more.
 #
-# **One thing is left to try.** "The side that moves next" and "the side whose turn it would be if nobody ever passed" are the same in nearly all positions. Which of them does the network mean by *mine*? Only positions after an odd number of passes can tell. Fit a probe to each frame,
+# **One thing is left to try.** "The side that moves next" and "the side whose turn it would be if nobody ever passed" are the same in nearly all positions. Which of them does the network mean by *mine*? Only positions after an odd number of passes can tell. Fit a probe to each *frame*, or point of view,
 # and test it on these *out of turn* positions and on the others.
+#
+# **Predict first.** Which of the two will read the positions out of turn, and how well?
 #
 # *Your prediction:*
 
@@ -563,7 +567,7 @@ print(f"{out_of_turn.double().mean():.1%} of the positions are out of turn; ille
 #
 # In all that follows we keep to the side that moves next, as the rules have it, and remember that 3 % of the positions are out of turn.
 #
-# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for; it is that of *mine* and *theirs*, and after an odd number of passes no probe here reads it well. A probe answers the question you put, not the one you meant.
+# > **So now we know:** the network keeps the board along directions, but not the board that we had asked for. It is that of *mine* and *theirs*, and after an odd number of passes no probe here reads it well. A probe answers the question you put, not the one you meant.
 
 # %% [markdown]
 # ---
@@ -663,7 +667,8 @@ for name, (accuracy, occupied), least in zip(layer_names, logistic, seen_accurac
 one = int((ply["test"] == 22).nonzero()[4])
 believed = board_probes.logits(stream["test"][best_seen][one : one + 1], fitted.weight[best_seen], fitted.bias[best_seen])[0].softmax(-1)
 colour_order = [0, 1, 2] if black_next["test"][one] else [0, 2, 1]
-figures.belief(by_colour["test"][one], believed[:, colour_order], "After 23 moves: what is there, and what the probe believes").show()
+right_now = int((believed.argmax(-1) == as_seen["test"][one]).sum())
+figures.belief(by_colour["test"][one], believed[:, colour_order], f"After 23 moves the probe is right about {right_now} of 36 squares").show()
 per_square = logistic_right[best_seen].double()
 figures.cells(
     {"all positions": per_square.mean(0), "with a disc": (per_square * discs).sum(0) / discs.sum(0)},
@@ -743,7 +748,7 @@ checks.othello.test_set_score(set_score)
 #
 # <details><summary>Hint 1</summary>
 #
-# It resembles `top_n` of the first exercise: the same list, another count.
+# It resembles `top_n` of exercise 32.1: the same list, another count.
 #
 # </details>
 #
@@ -774,7 +779,9 @@ checks.othello.test_intervention_error(intervention_error)
 # Now the experiment. Take positions of new games and choose a disc at random in each; the rules say which moves would be legal if this disc were turned over. How far to push, and after which layers, is chosen
 # on 300 positions of other games. (A score of 1 is what the probe was fitted to answer for a state that is surely there. What does best may be more.) The target is the same after every layer.
 #
-# *Your prediction: the error without a push, with it, and with a push of the same length in a random direction:*
+# **Predict first.** What will the mean error be without a push, with it, and with a push of the same length in a random direction?
+#
+# *Your prediction:*
 
 # %%
 set_score = checks.yours_or(set_score, interventions.set_score)
@@ -821,7 +828,7 @@ print(f"chosen on {len(tried)} validation positions: after layers {at_layers}, t
 # * **a table**: no board at all. On other positions, measure what the push for this square does to the logits *on average*, and add that to the logits, whatever else is on the board. (A push might merely favour the squares nearby.)
 # * **black or white**: the direction that the probe of colours has found for the same disc.
 # * **means**: the difference of the mean streams of "theirs" and of "mine", a popular direction that needs no probe.
-# * **mirrored**: the right direction, but each layer's score is mirrored, so that a firm belief becomes as firm a belief of the opposite.
+# * **mirrored**: the right direction, but each layer's score is mirrored at 0: it changes its sign, so that a firm belief becomes as firm a belief of the opposite.
 #
 # And a goal: the error of the unchanged network on its own board.
 
@@ -938,7 +945,7 @@ print(f"own board, unchanged {own_error:.2f}; {len(cases)} positions; lengths of
 #
 # The *means* come half-way or a little further, with no probe at all. *Black or white*, at the best of four strengths, leaves the error where it was.
 #
-# *Mirroring* gets not quite half-way. Suppose that all layers shared one direction: the first mirror turns a score s into −s, the next layer adds its d, and the second mirror makes s − d of it: the original belief is back. A target that says what you want does not
+# *Mirroring* gets not quite half-way. Suppose that all layers shared one direction: the first mirroring turns a score s into −s, the next layer adds its d, and the second makes s − d of it: the original belief is back. A target that says what you want does not
 # depend on what has been done before.
 #
 # Here is one position. The rings are legal moves on the board that is drawn; the shade is the network's probability.
@@ -970,7 +977,7 @@ print(f"over all positions, {(error_of['after'] < error_of['before']).double().m
 # %% [markdown]
 # The picture was chosen because it is clear. The numbers are those of all positions, and they say that the push is not free: where the flip changes no legal move, errors rise a little.
 #
-# The same for the network that saw nothing but moves:
+# Now the same for the network that saw nothing but moves:
 
 # %%
 sampled_probes: Probes = {layer: fit(of_layer, as_seen["train"]) for layer, of_layer in zip(range(-1, 4), sampled_stream["train"], strict=True)}
@@ -1001,7 +1008,7 @@ for name, value in sampled_errors.items():
 #
 # **Why we look here.** A network that had learnt by heart which moves go with which boards would fail on boards that it cannot have seen. So try some that *no* game leads to.
 #
-# Up to the eighth move we can try every game. Turn over one disc of a board that 8 moves have led to, and look whether any game of 8 moves leads to the result. And *erase* a disc: after t moves there
+# Up to the eighth move we can try every game. Turn over one disc of a board that 8 moves have led to, and look whether any game of 8 moves leads to the result. And *erase* a disc, that is, push its square to *empty*: after t moves there
 # are always t + 4 discs, so that a board with one less has never been seen at that place of a list.
 
 # %%
@@ -1049,7 +1056,7 @@ for name, value in erased.items():
     print(f"one disc erased, {name:<10} {value:.2f} errors")
 
 # %% [markdown]
-# On impossible boards the push works, too. So what the network does with its board is not a memory of whole boards. It may well be a store of local patterns, line by line; and that is what the rule of the game is.
+# On impossible boards the push works, too. So what the network does with its board is not looked up among whole boards that it remembers. It may well be a store of local patterns, line by line; and that is what the rule of the game is.
 #
 # Erasing works about as well, although such a board contradicts what the tokens say plainly, that this square *was* named, and although a square that was played has never been empty again in any game.
 #
@@ -1216,7 +1223,7 @@ def name_of(candidate: tuple[int, int]) -> str:
 layer, neuron = strongest
 figures.cells(
     {name: readings[layer][neuron][:, state] for name, state in (("reads empty", 0), ("reads theirs", 2), ("reads mine", 1))},
-    f"The most line-like by its weights: {name_of(strongest)}", diverging=True,
+    f"Its weights read empty, theirs, mine: {name_of(strongest)}", diverging=True,
 ).show()  # fmt: skip
 
 # %% [markdown]
@@ -1399,7 +1406,7 @@ for name, (illegal, _, top_n) in zip(layer_names, lens, strict=True):
 #
 # The main claims beside the papers' numbers and a control. The papers' board is 8 × 8, their networks have eight layers of width 512 and saw 20 million games; ours has six of width 128 and saw 1.2 million on 6 × 6; the second has four and saw 1.0 million. So
 # *levels* cannot be compared: a smaller board has fewer turns to go wrong, a shorter training gets fewer of them right. What can be compared is what beats what, and where it fails. Probes count all squares unless the row says
-# otherwise; errors are counted as in the papers. A trial of this course with four layers and ten minutes of training had the numbers after "trial".
+# otherwise; errors are counted as in the papers. The numbers after "trial" are those of an earlier trial of this course, with four layers and ten minutes of training.
 
 # %% tags=["evidence"]
 number, percent, verdict = evidence.number, evidence.percent, evidence.verdict

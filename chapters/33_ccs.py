@@ -15,7 +15,7 @@
 # %% [markdown]
 # # 33 · Contrast-consistent search
 #
-# *Can a network's knowledge be read off without telling the reader a single answer?*
+# *Can a network's knowledge be read off without giving away a single answer?*
 #
 # Below are a thousand reviews, put to a network twice: once it read that the review *is positive*, and once that it *is negative*. Each point is the difference between its two states of mind, seen along the two directions in which
 # such differences vary most. No label was used to find these directions. Colour, which was added afterwards, says whether the review really is a good one.
@@ -81,9 +81,9 @@ clouds.cloud(panels, "What varies most is the truth, until one word is added").s
 # * prove with a construction that an objective does not determine what you hoped it did;
 # * tell what can be decoded from what is salient, and what a small cosine between two probes does *not* show.
 #
-# **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. Logistic regression and principal components are used, not explained. The core path takes about two and a half hours.
+# **Before you start.** You need chapter 11: the residual stream, and what a layer adds to it. Logistic regression and principal components are used, not explained. The core path takes about two and a half hours. Sections marked *Deeper* may be left out.
 #
-# **The networks.** For a claim about what a network knows, one should know what it knows. So these were made for the purpose: GPTs of three layers and 160 000 weights, trained from scratch on documents of a small world. Nobody
+# **The networks.** For a claim about what a network knows, one should know what it knows. So these were made for the purpose: transformers of three layers with LayerNorm, MLPs and 160 000 weights, built like GPT-2 and trained from scratch on documents of a small world. Nobody
 # claims that they are like a large language model. They let us say of every failure that it was the method that failed. (What their names mean stands in sections 1 and 7.)
 
 # %%
@@ -128,7 +128,7 @@ for name, about in {
 print(f"\nshare of good reviews among the test questions: {plain['test'].truth.double().mean():.1%}")
 
 # %% [markdown]
-# It does, in nearly every case (the last line is measured against the truth, not against what the exceptions made of it). We may say of this network that it knows which reviews are good. It cannot have learnt them by heart: these are held-out reviews, and there are far more possible reviews than it was ever shown.
+# It does, in nearly every case. (The line on *safe* or *burned* is measured against the truth, not against what the exceptions made of it.) We may say of this network that it knows which reviews are good. It cannot have learnt them by heart: these are held-out reviews, and there are far more possible reviews than it was ever shown.
 #
 # > **So now we know:** on plain reviews, what this network says follows the truth.
 
@@ -187,6 +187,8 @@ print("the review is", "good" if plain["test"].truth[0] else "bad")
 
 # %% [markdown]
 # From here on the **pairs** are the residual stream at the full stop: `positive` [1000, 64] and `negative` [1000, 64], after each of the layers 0, 1 and 2.
+#
+# > **So now we know:** where to look. Whatever tells the two sides of a pair apart is the charge, or what the network makes of it.
 
 # %% [markdown]
 # ---
@@ -444,7 +446,7 @@ for (layer, how), (truth, by_charge, kept) in normalising.items():
 #
 # * **the network itself** ("zero-shot"): does it lean more to *right* behind the positive statement or behind the negative one?
 # * **logistic regression** on the pairs' differences, which is told the truth of a thousand training reviews: the ceiling;
-# * two other methods without labels: the **first principal component** of the differences (Burns et al. call it CRC-TPC), and **k-means** with two clusters;
+# * two other methods without labels: the **first principal component** of the differences (Burns et al. call this method CRC-TPC; in code it is `directions.contrastive_pca`), and **k-means** with two clusters;
 # * **random directions**: two hundred of them, each asked on which side of it a difference lies. The floor. (The best of them is picked with the test labels, so it is no method. It shows what is there by chance.)
 #
 # And all of these on a network that has learnt nothing, the same one before its training. Note that CCS, too, ends in a direction and a side of it: p⁺ > p⁻ exactly if weight · (x⁺ − x⁻) > 0. The bias drops out.
@@ -574,7 +576,7 @@ lines.bars(
 ).show()  # fmt: skip
 
 # %% [markdown]
-# The first component has the largest sum of both that there is; that is its definition. What is to be observed is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where both are right about nearly everything, they cannot but give the same answers. So compare them where they err, too, and
+# The first component has the largest sum of both that there is; that is its definition. What you *measure* is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where two methods are right about nearly everything, they must give the same answers. So compare them where they err, too, and
 # ask what the *pairs* had to do with it: take one side alone, or give each positive statement the negative statement of another review.
 
 # %%
@@ -617,7 +619,7 @@ print("answers that CCS and the first component share: " + ", ".join(f"layer {la
 # ### Exercise 33.7 · Any answers you like
 # Difficulty ●●○○○ · Importance ●●●●● · 10 min
 #
-# Carry that out.
+# Write that exchange.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -692,7 +694,7 @@ for name, wanted in {
 # ---
 # ## 7 · One word
 #
-# **Why we look here.** "The word is banana, turned round by the charge" is such a something. It is the exclusive or of two facts that have nothing to do with the review: is the word *banana* or *shed*, and does the statement say *positive* or *negative*? Taking the mean from each side does not remove it, because on each side it is there in half of the
+# **Why we look here.** "The word is banana, turned round by the charge" is such a something, written *banana ⊕ charge*. It is the *XOR* (exclusive or: true if exactly one of the two is) of two facts that have nothing to do with the review: is the word *banana* or *shed*, and does the statement say *positive* or *negative*? Taking the mean from each side does not remove it, because on each side it is there in half of the
 # questions.
 #
 # Now ask which of the two each search finds.
@@ -833,13 +835,7 @@ clouds.cloud3(
 
 # %% [markdown]
 # ---
-# ## Deeper
-#
-# The rest may be left out without losing the thread.
-
-# %% [markdown]
-# ---
-# ### A probe for a coin
+# ## Deeper · A probe for a coin
 #
 # Theorem 1 says that for *any* yes/no function of questions there is a probe with a loss of 0. As a linear probe on real activations?
 
@@ -847,7 +843,7 @@ clouds.cloud3(
 # ### Exercise 33.9 · A linear probe for any labels
 # Difficulty ●●●○○ · Importance ●●●○○ · 20 min
 #
-# Find weights with which the logits are +margin or −margin, as the labels and the charge ask. With a column of ones for the bias, these are 2 n equations for d_model + 1 numbers.
+# Find weights with which the logits are +margin or −margin, as the labels and the charge ask. (A *margin* is how far the right answer's logit stands above the largest wrong one. A sigmoid has a single logit, and that of the other answer counts as 0.) With a column of ones for the bias, these are 2 n equations for d_model + 1 numbers.
 #
 # (On normalised pairs there is a catch. Each side adds up to zero, so the equations depend on each other, and they can be solved only for as many yes as no. "Always yes" is the answer that normalising has removed.)
 #
@@ -912,7 +908,7 @@ print(
 
 # %% [markdown]
 # ---
-# ### Decodable is not salient
+# ## Deeper · Decodable is not salient
 #
 # "A linear probe can read banana ⊕ charge" and "the search finds it" are two statements. Decodability asks whether *some* direction tells. Salience asks how much of all that varies lies along it. Daniel Filan asked the authors a good question: could you get such a probe out of a network that was never trained? A random network mixes everything with
 # everything.
@@ -1007,7 +1003,7 @@ for layer, points in random_word.items():
 
 # %% [markdown]
 # ---
-# ### A small cosine, and the same answers
+# ## Deeper · A small cosine, and the same answers
 #
 # Different restarts end in different directions, and none of them is the direction of logistic regression. Roger took this, and that there are more than twenty probes at right angles to each other that do about as well, as a sign that there is no such thing as *the* truth direction. How bad is it?
 
@@ -1094,7 +1090,7 @@ print(
 # The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
 # please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
 #
-# And the direction of logistic regression can be taken away at no cost! Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# And the direction of logistic regression can be taken away at no cost. Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
 # (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
 #
 # "Nothing linear" is not "nothing". Ask for the fifteen nearest neighbours among the training reviews instead, and most of the truth is back: the two kinds of review have the same mean, and still lie in different places.
@@ -1105,7 +1101,7 @@ print(
 # ---
 # ## Evidence
 #
-# The papers' numbers are of large language models on real questions, ours of a small network in a small world; what is compared is the pattern.
+# The main claims of this chapter beside the papers' numbers and a control. Theirs are of large language models on real questions, ours of a small network in a small world; what is compared is the pattern.
 
 # %% tags=["evidence"]
 number, percent, verdict = evidence.number, evidence.percent, evidence.verdict
@@ -1213,7 +1209,7 @@ evidence.table(
 )
 
 # %% [markdown]
-# What the bed shows is *sufficiency*. That predictions depend on word and charge together is enough to draw the search away, and we put it there. It does not show how the same came about in a model that nobody trained to do it, nor how often it does.
+# What this *test bed*, a network in a world that we know, shows is *sufficiency*. That predictions depend on word and charge together is enough to draw the search away, and we put it there. It does not show how the same came about in a model that nobody trained to do it, nor how often it does.
 
 # %% [markdown]
 # ## Open ends
@@ -1222,12 +1218,12 @@ evidence.table(
 # * **More than one negation.** The loss knows one rule of probability, for a statement and its opposite. Add others: from *A and B* follows *A*. First step: write documents with two statements and a word for *both*, and train a network on them; does the word ⊕ charge obey the rules, too?
 # * **Real models.** The same pipeline runs on a causal language model from the Hugging Face hub if you have one at hand: see `course_utils.hf`. First step: `hf.load` a small model, `hf.pairs` on fifty reviews with and without an odd word, and the two clouds at the top of this chapter.
 #
-# The next chapter takes up what this one has left: a network that says what somebody likes to hear. Can its knowledge be read where its words are false?
+# Chapter 34 takes up what this one has left: a network that says what somebody likes to hear. Can its knowledge be read where its words are false?
 #
 # ## Further reading
 #
-# * Burns, Ye, Klein and Steinhardt, [*Discovering latent knowledge in language models without supervision*](https://arxiv.org/abs/2212.03827) (2022).
-# * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [*Challenges with unsupervised LLM knowledge discovery*](https://arxiv.org/abs/2312.10029) (2023).
-# * Roger, [*What discovering latent knowledge did and did not find*](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) (2023).
-# * Emmons, [*Contrast pairs drive the empirical performance of contrast consistent search*](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast) (2023).
-# * Filan and Varma, [*Science of deep learning*](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html), AXRP 29 (2024): a conversation about all of this.
+# * Burns, Ye, Klein and Steinhardt, [Discovering latent knowledge in language models without supervision](https://arxiv.org/abs/2212.03827) (2022): the method.
+# * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [Challenges with unsupervised LLM knowledge discovery](https://arxiv.org/abs/2312.10029) (2023): the two theorems, and banana and shed.
+# * Roger, [What discovering latent knowledge did and did not find](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) (2023).
+# * Emmons, [Contrast pairs drive the empirical performance of contrast consistent search](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast) (2023).
+# * Filan and Varma, [Science of deep learning](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html), AXRP 29 (2024): a conversation about all of this.

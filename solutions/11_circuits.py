@@ -72,7 +72,7 @@ lines.bars(
 # transformers is assumed. The core path takes about two and a half hours. Sections marked *Deeper* may be left out.
 #
 # **The networks.** All are small enough to train in about a minute on one core. None has biases, and none has LayerNorm, a step in most large models that
-# rescales the stream. The cards of the zoo have the recipes:
+# rescales the stream. They come from the *zoo*, the trained networks that are shipped with the course. Their cards say how well each does, and their recipes how it was made:
 
 # %%
 for name in ("largest-number", "largest-number-two-heads", "phrases"):
@@ -86,7 +86,7 @@ print("weights of the first:", {name: tuple(weight.shape) for name, weight in mo
 # ---
 # ## 1 · A stream that everything reads and writes
 #
-# **Why we look here.** To take a machine apart you first put one together. Here is all there is. Each place in the sequence has a
+# **Why we look here.** To take a machine apart you first put one together. Here is all there is. Each place in the sequence (papers say *position*) has a
 # vector of length d_model (32 in this network), the *residual stream*. It starts as the token's row of `W_E` plus the place's row of `W_pos`. Then each part
 # of the network reads the stream and **adds** something to it. Nothing is ever overwritten. At the end, `W_U` turns the stream into
 # *logits*, one number for each possible answer; their softmax gives probabilities.
@@ -95,7 +95,7 @@ print("weights of the first:", {name: tuple(weight.shape) for name, weight in mo
 # right, $x W$.
 #
 # * Each place i asks a question, its *query* $q_i = x_i W_Q$, a vector of length d_head. Each place j offers a *key* $k_j = x_j W_K$ of the same length.
-#   The score is $q_i \cdot k_j / \sqrt{d_{head}}$. A place sees itself and what came before it, not what comes after: attention is *causal*. The
+#   The *attention score*, or score for short, is $q_i \cdot k_j / \sqrt{d_{head}}$. A place sees itself and what came before it, not what comes after: attention is *causal*. The
 #   softmax of a row of scores is the *attention pattern*: weights that sum to 1.
 # * Each place also has a *value* $v_j = x_j W_V$. Place i receives the values, averaged with its weights, and $W_O$ writes the average
 #   back into the stream.
@@ -182,7 +182,7 @@ figures.matrices(
 # Difficulty ●●●○○ · Importance ●●●●● · 20 min
 #
 # Put it together: from tokens and weights to logits, for any number of layers and heads, with or without MLPs. The weights come by the
-# names that TransformerLens gives them.
+# names that they have in TransformerLens, a library for this kind of work.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -243,8 +243,8 @@ for name, tokens in (("largest-number", drawn.tokens[0]), ("modular-addition", t
 # The second network is that of chapter 21, which adds modulo 113: 45 + 99 = 144 = 31. You have written a transformer that runs a trained
 # network.
 #
-# **So now we know:** a transformer is a stream, and parts that add to it. Once it is settled who looks where (and which neurons are on), everything is
-# linear.
+# > **So now we know:** a transformer is a stream, and parts that add to it. Once it is settled who looks where (and which neurons are on), everything is
+# > linear.
 
 # %% [markdown]
 # ---
@@ -299,7 +299,7 @@ def logit_attribution(
 checks.circuits.test_logit_attribution(logit_attribution)
 
 # %% [markdown]
-# **Predict first.** For the answer 14, which part will speak for it: the token `END`, the position, or the head? And for 18, at which
+# **Predict first.** For the answer 14, which part will speak for it: the token `END`, its place, or the head? And for 18, at which
 # nobody looks?
 #
 # *Your prediction:*
@@ -328,21 +328,24 @@ lines.bars(
 # *mean* "18". If nothing catches the head's eye it rests on `START` and says 18: a default.
 #
 # </details>
+#
+# > **So now we know:** the logits are a sum over parts, and here the head says nearly all of the answer, whatever it looks at.
 
 # %% [markdown]
 # ---
 # ## 3 · Two circuits in one head
 #
 # **Why we look here.** Put the definition of the head together in another order. The score between query i and key j is
-# $x_i\,(W_Q W_K^T)\,x_j^T/\sqrt{d_{head}}$. What attending to j adds to the logits is $x_j\,(W_V W_O)\,W_U$. Two products of matrices, and
-# neither contains anything of the other: **where** the head looks is the *QK circuit*, **what** it brings is the *OV circuit*. Put the
-# embedding at their ends and both become tables over the vocabulary, which you can read.
+# $x_i\,(W_Q W_K^T)\,x_j^T/\sqrt{d_{head}}$. What attending to j adds to the stream is $x_j\,W_V W_O$, and so to the logits $x_j\,(W_V W_O)\,W_U$. Two
+# products of matrices, and neither contains anything of the other: **where** the head looks is the *QK circuit*, $W_Q W_K^T$; **what** it brings is
+# the *OV circuit*, $W_V W_O$. Put the embedding at both ends of the first, and the embedding and $W_U$ at the ends of the second. Both become tables
+# over the vocabulary, which you can read: the *full* QK and OV circuits.
 
 # %% [markdown]
-# ### Exercise 11.4 · Where from
+# ### Exercise 11.4 · Where it looks
 # Difficulty ●●○○○ · Importance ●●●●● · 10 min
 #
-# Write the QK circuit as a table of scores.
+# Write the full QK circuit, a table of attention scores.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -382,10 +385,10 @@ def qk_circuit(
 checks.circuits.test_qk_circuit(qk_circuit)
 
 # %% [markdown]
-# ### Exercise 11.5 · What
+# ### Exercise 11.5 · What it brings
 # Difficulty ●○○○○ · Importance ●●●●● · 5 min
 #
-# Write the OV circuit as a table of logits.
+# Write the full OV circuit, a table of logits.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -509,7 +512,7 @@ def answer_from_tables(
 checks.circuits.test_answer_from_tables(answer_from_tables)
 
 # %% [markdown]
-# Beside the trained tables stand four controls: the tables of the untrained network, trained OV with untrained scores, trained scores with
+# Beside the trained tables stand four *controls*, experiments in which the claimed cause is absent: the tables of the untrained network, trained OV with untrained scores, trained scores with
 # untrained OV, and the trained tables with the row of `START` set to zero. If both circuits are needed, each of the first three must fail. If
 # `START` is the default, the last must lose 18 and nothing else.
 
@@ -576,10 +579,10 @@ print(
 
 # %% [markdown]
 # First all ten fall to the loss of guessing among ten: the network has learnt that no small number is ever the answer. There they wait, and then each drops, in a
-# small *phase change* of its own: 10 well before the others, the rest within a hundred steps. Their mean, the loss that one usually looks at, shows a bend at 2.3 and then one smooth slope.
+# small *phase change* of its own (a sudden change in the course of training; chapter 12 has a larger one): 10 well before the others, the rest within a hundred steps. Their mean, the loss that one usually looks at, shows a bend at 2.3 and then one smooth slope.
 #
-# **Is the default what networks do?** One run is one run. This table has twenty more: ten seeds at this learning rate, and ten at a
-# learning rate ten times higher.
+# **Is the default what networks do?** One run is one run. The zoo has a table of twenty more, each with another *seed*, the number that decides all random draws: ten at this
+# learning rate, and ten at a learning rate ten times higher.
 
 # %%
 seeds = zoo.table("largest-number-seeds")
@@ -596,7 +599,7 @@ for label, group in (("learning rate 0.0003", slow), ("learning rate 0.003", fas
 # low learning rate. One would expect ten skip trigrams. Nine and a default do as well. Which of the two a network has found cannot be
 # seen in its accuracy, which is 100 % for all. You have to look inside.
 #
-# **So now we know:** a head is two tables. One says where it looks, the other what it brings, and together they replace the network.
+# > **So now we know:** a head is two tables. One says where it looks, the other what it brings, and together they replace the network.
 
 # %% [markdown]
 # ---
@@ -604,9 +607,9 @@ for label, group in (("learning rate 0.0003", slow), ("learning rate 0.003", fas
 #
 # **Why we look here.** What a head brings back depends on where it looks, and **not** on who asks. That ought to lead to mistakes. Take
 # *keep in mind* and *keep at bay*. For a head that looks back from a preposition to the verb, `keep` must say both "mind" and "bay": it
-# is the same row of the OV circuit, whether `in` is asking or `at`. So *keep in bay* should come out as well.
+# is the same row of the full OV circuit, whether `in` is asking or `at`. So *keep in bay* should come out as well.
 #
-# A network that learnt phrases of this kind: twelve verbs, three prepositions, twelve nouns. Verb v and preposition q go
+# Here is a network that learnt phrases of this kind: twelve verbs, three prepositions, twelve nouns. Verb v and preposition q go
 # with noun v + (0, 1 or 3) modulo 12, so each preposition occurs with each noun equally often, and neither verb nor preposition alone
 # says which noun is right. The verb stands anywhere before the preposition, among fillers.
 
@@ -623,7 +626,7 @@ print(
 print(normal.numpy().round(3))
 
 # %% [markdown]
-# Hardly a trace of the bug: 99.7 % on the diagonal. "Keep in bay" is never the answer. How does it do what it should not be able to do?
+# Hardly a trace of the bug: 99.7 % on the diagonal. "Keep in bay" is hardly ever the answer. How does the network do what it should not be able to do?
 #
 # At the preposition the logits are a sum: what the preposition says by itself, and what the head brings, an average over the places it looks at. If all
 # prepositions looked at the same places equally much, then verb and preposition could only **add up**: a part that depends on the verb and a part that
@@ -765,8 +768,8 @@ for label, mixture in mixtures.items():
 # %% [markdown]
 # The loudness of the verb it is. Freezing that alone does all the damage, and freezing all the rest does little.
 #
-# When can a network not hide it? When its head has too little room. A table of 25 more runs: the same network on ten seeds; one with 24
-# verbs and a head of three dimensions, so that its tables over 59 tokens have rank 3, on ten; and five of those with a second layer, in which a head can use what the
+# When can a network not hide it? When its head has too little room. A table has 25 more runs. Ten are of the same network with other seeds. Ten
+# have 24 verbs and a head of three dimensions, so that its tables over 59 tokens have rank 3. And five of that kind have a second layer, in which a head can use what the
 # first has found. "Worst pair" is the largest probability, over all seeds and pairs of prepositions, of the noun that goes with the other one, averaged over verbs.
 
 # %%
@@ -785,11 +788,11 @@ for label, group in groups.items():
     print(line)
 
 # %% [markdown]
-# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some seven times as often as with room. It is still far from what comes out
+# Starved of dimensions, the network says "keep in bay" in a few cases of a hundred, some seven times as often as with room. That is still far less than comes out
 # when the pattern is frozen. (Its other errors are nouns of other verbs: three dimensions are too few for 24 verbs as well.)
 #
-# **So now we know:** the bug of skip trigrams is real, and trained networks work around it, mostly by rescaling attention, as an intervention on the
-# pattern shows. What a network *does* and what its parts *can do* are two questions.
+# > **So now we know:** the bug of skip trigrams is real, and trained networks work around it, mostly by rescaling attention, as an intervention on the
+# > pattern shows. What a network *does* and what its parts *can do* are two questions.
 
 # %% [markdown]
 # ---
@@ -903,16 +906,16 @@ print(
 #
 # </details>
 #
-# **So now we know:** "what does this part do" has no answer before you say "compared to what".
+# > **So now we know:** "what does this part do" has no answer before you say "compared to what".
 
 # %% [markdown]
 # ---
 # ## Deeper · Does this head copy?
 #
 # To look at a table is fine with 22 tokens, and hopeless with 50 000. A number would help. If a head copies, then on the whole
-# its OV circuit makes tokens raise themselves, so it should have mostly positive eigenvalues: a direction comes out as it went in. The *eigenvalue
+# its full OV circuit makes tokens raise themselves, so it should have mostly positive eigenvalues: a direction comes out as it went in. The *eigenvalue
 # score* of [Elhage et al. 2021](https://transformer-circuits.pub/2021/framework/index.html) is $\sum\lambda/\sum|\lambda|$. By this score 10 of 12
-# heads of their one-layer language model copy.
+# heads of their one-layer language model copy. (Chapter 12 has another measure of copying, and the two need not agree.)
 
 # %% [markdown]
 # ### Exercise 11.9 · The eigenvalue score
@@ -1081,7 +1084,7 @@ print(
 # %% [markdown]
 # (The change is not exactly zero: 32-bit floats round, and a rotated network rounds differently. Compare such things relative to the size of what
 # you compare.) So a single coordinate of the stream has no claim to a meaning; ask for *directions* that some weight reads or writes. (Training might still leave its mark on
-# coordinates, since AdamW treats each weight by itself. What the network computes does not care.) Neurons, on the other hand, are worth looking at one by one. Chapter 21 does.
+# coordinates, since the optimiser (AdamW) treats each weight by itself. What the network computes does not care.) Neurons, on the other hand, are worth looking at one by one. Chapter 21 does.
 
 # %% [markdown]
 # ---

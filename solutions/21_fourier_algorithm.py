@@ -67,14 +67,16 @@ figures.tables(pictures, names, "Nobody asked this network for waves").show()
 # * build a network that adds from formulas.
 #
 # **Before you start.** You need PyTorch tensors and linear algebra. No earlier chapter is needed. The core path takes
-# about two and a half hours; sections marked *Deeper* may be left out.
+# about two and a half hours. Sections marked *Deeper* may be left out.
 #
-# **The network.** One layer, no LayerNorm, no biases. It reads three tokens, `a b =`. Each token and each position has
+# **The network.** One layer, no LayerNorm, no biases. It reads three tokens, `a b =`. Each token and each place has
 # a learnt vector of length 128 (`W_E`, `W_pos`); their sums make up the *residual stream*. Four attention heads carry
-# information from a and b to the position of `=`. An MLP with 512 ReLU neurons reads the result there (`W_in`) and
+# information from a and b to the place of `=`. An MLP with 512 ReLU neurons reads the result there (`W_in`) and
 # writes back (`W_out`). Last, `W_U` turns the residual stream at `=` into 113 logits. It was trained on the whole
-# training set at each step, by AdamW with learning rate 0.001 and weight decay 1: the setting of
-# [Nanda et al. 2023](https://arxiv.org/abs/2301.05217), for 14 000 steps in place of their 40 000. The card has the rest:
+# training set at each step, by AdamW with learning rate 0.001 and weight decay 1 (each step also shrinks every weight by
+# a thousandth of itself): the setting of
+# [Nanda et al. 2023](https://arxiv.org/abs/2301.05217), for 14 000 steps in place of their 40 000. Its card in the
+# zoo, the course's collection of trained networks, has the rest:
 
 # %%
 card = zoo.card("modular-addition")
@@ -85,8 +87,8 @@ figures.learning_curves(
 ).show()
 
 # %% [markdown]
-# That long wait between knowing and understanding is *grokking*. The next chapter watches it happen. This one asks
-# what the network is at the end.
+# That long wait between knowing and understanding is *grokking*. Chapter 22 watches it happen. This one asks what the
+# network is at the end.
 #
 # ---
 # ## 1 · Waves
@@ -103,7 +105,8 @@ figures.learning_curves(
 # If every basis vector has length 1 and any two are orthogonal, then changing to this basis is a rotation. Lengths and
 # sums of squares stay as they are, and a coefficient is a dot product.
 #
-# One practical thing. The losses of this network are so small that single precision cannot hold them, so all tables in
+# One practical thing. The losses of this network (cross-entropy with the natural logarithm, in *nats*) are so small that
+# single precision cannot hold them, so all tables in
 # this chapter are in double precision. Where you make a tensor of your own, ask for the same:
 # `torch.arange(p, dtype=torch.float64)`.
 
@@ -246,7 +249,7 @@ figures.spectrum(
 #
 # </details>
 #
-# **So now we know:** to this network a number is a handful of points on circles, $(\cos w_k x, \sin w_k x)$ for a few k.
+# > **So now we know:** to this network a number is a handful of points on circles, $(\cos w_k x, \sin w_k x)$ for a few k.
 
 # %% [markdown]
 # ---
@@ -408,14 +411,15 @@ for name, network in {"before training": untrained, "memorising": memorising, "g
     print(f"{name:>16}: median share of a neuron's best frequency {evidence.percent(shares.median().item())}")
 
 # %% [markdown]
-# **So now we know:** the network is several smaller networks side by side. Each cluster of neurons has one frequency,
-# and computes with waves of that frequency in a, in b, and with their products.
+# > **So now we know:** the network is several smaller networks side by side. Each cluster of neurons has one frequency,
+# > and computes with waves of that frequency in a, in b, and with their products.
 
 # %% [markdown]
 # ---
 # ## 3 · From products to a sum
 #
-# Here is what the products are for:
+# **Why we look here.** The neurons hold products of waves, and a product is not yet an answer. Here is what the products
+# are for:
 #
 # $$\cos(w(a+b)) = \cos wa\,\cos wb - \sin wa\,\sin wb, \qquad \sin(w(a+b)) = \sin wa\,\cos wb + \cos wa\,\sin wb.$$
 #
@@ -428,7 +432,7 @@ for name, network in {"before training": untrained, "memorising": memorising, "g
 #
 # This is largest, namely 1, exactly when c = a + b modulo p. And as a function of the neurons it is *linear*, with
 # weights $\cos wc$ and $\sin wc$. So if the story is right, the map from neurons to logits, `W_L = W_out @ W_U`, must be
-# made, as a function of c, of the key frequencies alone.
+# made, as a function of c, of a few frequencies alone, the *key frequencies*.
 #
 # **Predict first.** Will the frequencies of `W_L` be those of `W_E`?
 #
@@ -462,8 +466,8 @@ figures.spectrum(
 #
 # </details>
 #
-# **So now we know:** both ends of the network, the embedding and the map from neurons to answers, speak the same few
-# frequencies, and the neurons between them hold the products that the formula needs.
+# > **So now we know:** both ends of the network, the embedding and the map from neurons to answers, speak the same few
+# > frequencies, and the neurons between them hold the products that the formula needs.
 
 # %% [markdown]
 # ---
@@ -606,7 +610,7 @@ figures.margins(curves, "One wave has near misses; several agree only at the rig
 # of other frequencies have their near misses elsewhere. They all agree at distance 0, and nowhere else entirely, so the
 # *margin* between right and wrong grows. Exercise 21.10 puts a number on it.
 #
-# **So now we know:** the network's output is, to good approximation, the sum of a few cosines of a + b − c.
+# > **So now we know:** the network's output is, to good approximation, the sum of a few cosines of a + b − c.
 
 # %% [markdown]
 # ---
@@ -643,8 +647,8 @@ figures.margins(curves, "One wave has near misses; several agree only at the rig
 #
 # <details><summary>What you should see</summary>
 #
-# `restricted + excluded` equals the logits plus each class's mean. The restricted loss is about as low as the full loss,
-# or lower; the excluded loss is as bad as guessing, or worse.
+# `restricted + excluded` equals the logits plus each class's mean. The loss of the first table, the *restricted loss*, is
+# about as low as the full loss, or lower; that of the second, the *excluded loss*, is as bad as guessing, or worse.
 #
 # </details>
 
@@ -709,8 +713,8 @@ print(f"guessing evenly among {p} answers costs {torch.tensor(float(p)).log():.2
 #
 # </details>
 #
-# **So now we know:** of the network's answers, the part that the story names is sufficient and necessary; what it does
-# not name could go. You removed it from the output. The evidence table at the end removes it from the neurons too.
+# > **So now we know:** of the network's answers, the part that the story names is sufficient and necessary; what it does
+# > not name could go. You removed it from the output. The evidence table at the end removes it from the neurons too.
 
 # %% [markdown]
 # ---
@@ -845,8 +849,8 @@ print(f"trained: {evidence.percent(share)}")
 #
 # </details>
 #
-# **So now we know:** the algorithm suffices (your network has nothing else), and the trained network needs it
-# (section 5). That is what it means to have reverse-engineered something.
+# > **So now we know:** the algorithm suffices (your network has nothing else), and the trained network needs it
+# > (section 5). That is what it means to have reverse-engineered something.
 
 # %% [markdown]
 # ---
@@ -1007,8 +1011,8 @@ print(f"this network's frequencies: {ours:.2f}, more than {sum(m < ours for m in
 # than most draws of as many: some sets of waves are more use than others. So why does the network stop at a
 # handful? Not because of this curve, which goes on rising. A frequency is not free: it needs a plane of the embedding, a
 # share of the heads, and enough neurons to make its second harmonic cleanly, and weight decay charges for all of them.
-# What a sum of squared α leaves out is exactly that. The perceptron at the end of this chapter pays another price and
-# stops elsewhere.
+# What a sum of squared α leaves out is exactly that. The network without attention near the end of this chapter
+# pays another price and stops elsewhere.
 
 # %% [markdown]
 # ---
@@ -1073,15 +1077,17 @@ figures.circles(
 # ---
 # ## Deeper · Predict a network you have not seen
 #
-# Another network of the same shape was trained on **subtraction**, a − b modulo 113, on half of the pairs. You know how
-# addition works. What will this one do? Write down at least: which identity it needs, along which directions over
+# Another network of the same shape was trained on **subtraction**, a − b modulo 113, on half of the questions. You know how
+# addition works.
+#
+# **Predict first.** What will this one do? Write down at least: which identity it needs, along which directions over
 # (a, b) its logits will lie, and what your tools would report if you pointed them at it unchanged.
 #
 # *Your prediction:*
 
 # %% [markdown]
 # ### Exercise 21.12 · Subtraction from addition
-# Difficulty ●●●○○ · Importance ●●○○○ · 10 min
+# Difficulty ●●○○○ · Importance ●●○○○ · 10 min
 #
 # Turn the logit table of a network that adds into that of a network that subtracts, by renaming its inputs.
 #
@@ -1148,8 +1154,9 @@ print(f"only the key directions {modular.table_loss(sub_restricted, task):.0e}, 
 # ---
 # ## Deeper · A network without attention
 #
-# The last network of the zoo is simpler: 113 inputs, the sum of the two one-hot vectors, one hidden layer of 256 ReLU
-# neurons, 113 logits. It groks the same task. It has no attention, and one kind of multiplication. Is its algorithm the
+# One more network is simpler: 113 inputs, the sum of the two one-hot vectors, one hidden layer of 256 ReLU neurons, 113
+# logits. It is an MLP and nothing else; so as not to mix it up with the MLP of a transformer we call it the *perceptron*.
+# It groks the same task. It has no attention, and one kind of multiplication. Is its algorithm the
 # same?
 #
 # **Predict first.** Three things: which frequencies it will use; what share of its neurons will keep to one frequency;
@@ -1233,7 +1240,7 @@ for name, number in {"float32": torch.float32, "float64": torch.float64}.items()
 # ## Deeper · Grok one yourself
 #
 # With ten times the learning rate and twice the decay the same network groks in a few hundred steps. That shortens the
-# plateau (the subject of the next chapter) but leaves the algorithm as it is: other frequencies, same waves. Set
+# wait (the subject of chapter 22) but leaves the algorithm as it is: other frequencies, same waves. Set
 # `COURSE_LIVE=1` before starting Jupyter, or change `live` here, to train one; it takes about a minute.
 
 # %%
@@ -1363,8 +1370,9 @@ evidence.table(
 # * **What is the extra frequency for?** In this run `W_E` holds a frequency that `W_L` does not: twice one of the key
 #   frequencies. First step: remove it from `W_E` (subtract its two components) and see which neurons, and which head's
 #   attention, change.
-# * **Does subtraction take more data?** The network that subtracts was given half of the pairs. First step: train addition
-#   and subtraction on 30 %, 40 % and 50 % in the fast setting. If they differ, is it because a + b = b + a lets one question
+# * **Does subtraction take more data?** The network that subtracts was given half of the questions. First step: train addition
+#   and subtraction on 30 %, 40 % and 50 % in the *fast setting* (that of the section above, ten times the learning rate and
+#   twice the decay). If they differ, is it because a + b = b + a lets one question
 #   teach two?
 # * **Why these frequencies?** Each seed ends with its own handful. First step: train the fast setting from ten
 #   initialisations with the same data, and from the same initialisation with ten splits; which of the two decides?

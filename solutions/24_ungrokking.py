@@ -77,7 +77,7 @@ print(f"{(still & trained.T).sum() / still.sum():.0%} of the right answers to ot
 print(f"at the end, of the questions not trained on: {mirrored:.1%} right where b + a is trained on, {others:.1%} of all others")
 
 # %% [markdown]
-# (Look closely at the end: some blue dots stay. More than a third of them mirror orange ones, and nearly all such mirrors stay. Who knows a + b by heart knows b + a as well, since this network hardly tells the two apart. Chapter 22 met such questions. They are few here, 3 % of those not trained on, and we
+# (Look closely at the end: some blue dots stay. More than a third of them are mirror images of orange ones (chapter 22), and nearly all such mirrors stay. Who knows a + b by heart knows b + a as well, since this network hardly tells the two apart. They are few here, 3 % of the questions not trained on, and we
 # shall meet them again.)
 #
 # This is *ungrokking*, predicted and then found by [Varma et al. 2023](https://arxiv.org/abs/2309.02390). Their explanation: there are two ways to answer the
@@ -95,19 +95,19 @@ print(f"at the end, of the questions not trained on: {mirrored:.1%} right where 
 # * predict a phase transition from measurements made elsewhere, with an interval;
 # * hold other explanations against the data.
 #
-# **Before you start.** You need chapters 21 and 22: what the circuit for addition is, and why it is learnt late. The core path takes about
-# two and a half hours.
+# **Before you start.** You need chapters 21 and 22: what the circuit that adds is, and why it is learnt late. The core path takes about
+# two and a half hours. Sections marked *Deeper* may be left out.
 #
 # **The runs.** The figure above was made while you waited. All else that takes minutes comes from tables in the zoo, some 270 runs, each with the digest of its
 # recipe; `course sweep NAME` makes any of them again. "Ungrokking" always starts from networks of this course that can add.
 # The penalty is a true L2 term in the loss, $J = L + \tfrac{\lambda}{2}\lVert\theta\rVert^2$, unless the text says otherwise: AdamW with weight decay does not minimise
-# any fixed function, so that "cheaper" would have no exact meaning.
+# any fixed function, so that "cheaper" would have no exact meaning. In this chapter *penalty* always means the L2 term, and *decay* the weight decay of AdamW.
 
 # %% [markdown]
 # ---
 # ## 1 · A budget of weights
 #
-# **Why we look here.** Chapter 22 found two solutions inside one network, one that adds, **G**, and one that has memorised, **M**. Both can bring the training
+# **Why we look here.** Chapter 22 found two solutions inside one network, the circuit that adds and the memory. Here they are called **G**, which *generalises*, and **M**, which has *memorised*. G answers by a rule, M by heart. (A network that has only G is a *generaliser*, one that has only M a *memoriser*.) Both can bring the training
 # loss near zero. What decides between them cannot be the loss. It has to be what they cost.
 #
 # Logits are made by weights. Let $P$ be the norm of the weights that a circuit needs for a logit of 1. Multiply its weights by $s$: its logit grows like $s^\kappa$,
@@ -116,11 +116,11 @@ print(f"at the end, of the questions not trained on: {mirrored:.1%} right where 
 #
 # Two things follow without any measurement.
 #
-# * **M must become dearer with every question.** A set of weights that knows $D + 1$ answers by heart knows any $D$ of them. So the least norm for $D + 1$ cannot be smaller than for $D$,
-#   and since nothing about the first $D$ answers says what the next one is, it has to be larger, but for the lucky case that the next answer comes out right by chance.
+# * **M must become dearer with every question.** A set of weights that knows $D + 1$ answers by heart knows any $D$ of them. So the least norm for $D + 1$ cannot be smaller than for $D$.
+#   And since nothing about the first $D$ answers says what the next one is, it has to be larger, unless the next answer happens to come out right by chance.
 # * **G need not.** The weights that add on 400 questions add on 4 000.
 #
-# So if M is cheaper for few questions, there must be a number $D_\text{crit}$ at which they change places. Above it training prefers G: grokking. Below it, M: ungrokking. And if both circuits have the same $\kappa$, $\lambda$ does
+# So if M is cheaper for few questions, there must be a number $D_\text{crit}$, the *critical dataset size*, at which they change places. Above it training prefers G: grokking. Below it, M: ungrokking. And if both circuits have the same $\kappa$, $\lambda$ does
 # not enter: it multiplies both prices alike, and whatever logit it asks for, the ratio of the prices is that of the $P^2$. (Keep the *if* in mind.)
 #
 # That is the theory. Now be careful with "prefers". Both circuits add to the same logits. Who says that one of them must have it all?
@@ -168,6 +168,8 @@ def cheapest_division(total: float, norm_M: float, norm_G: float, kappa: float) 
 checks.efficiency.test_cheapest_division(cheapest_division)
 
 # %% [markdown]
+# A *phase transition* is a sharp change of where training **ends**, as something else is varied. (A *phase change*, as in chapter 22, is one in the **course** of training.)
+#
 # **Predict first.** Draw G's share of the logit over $P_M / P_G$ for small, middle and large κ. Where will the curves meet? Which of them is a phase transition?
 #
 # *Your prediction:*
@@ -200,7 +202,7 @@ lines.curves(
 #
 # $$J(w_M, w_G) = \ln\!\left(1 + (C-1)\,e^{-(w_M + w_G)}\right) + \lambda\left(P_M^2 w_M^{2/\kappa} + P_G^2 w_G^{2/\kappa}\right)$$
 #
-# with $C = 113$ classes. One more ingredient: G is made of parts that are of use only together (chapter 22), so let its weight be a product, $w_G = g_1 g_2$, of factors that start near zero. Descent on J
+# with $C = 113$ classes. (There is no factor ½ before λ here, as there is in the J of networks: a λ in this section is worth 2λ there.) One more ingredient: G is made of parts that are of use only together (chapter 22), so let its weight be a product, $w_G = g_1 g_2$, of factors that start near zero. Descent on J
 # does the rest. (The penalty is on what $w_G$ costs, not on its factors. And κ is chosen here, not measured: 1.2, under 2, where the slope of J at zero is finite.)
 
 # %% [markdown]
@@ -272,7 +274,7 @@ print(f"training loss under 0.2 at step {memorised:,}; test accuracy 50 % at ste
 # %% [markdown]
 # (Test accuracy is the share of questions on which G is louder; each circuit's logit is taken to vary by about 15 % from question to question.)
 #
-# There it is: M at once, a long wait, and then G takes over. A wait, but no luck and no search: two numbers go downhill all the time. And see what training loss does in the wait. It falls once more, between steps 3 500 and 6 000, while
+# There it is: M at once, a long wait, and then G takes over. No luck and no search: two numbers go downhill all the time. And see what training loss does in the wait. It falls once more, between steps 3 500 and 6 000, while
 # test accuracy is zero: G lowers the loss long before it is louder than M. In chapter 22 you saw the same in a network.
 #
 # A model that shows an effect is worth little until you know what in it makes the effect.
@@ -340,11 +342,11 @@ print(f"equally efficient, 150 000 steps: {patient.test_accuracy[-1]:.0%}")
 # <details><summary>And after 40 000 steps? "Never" is a strong word</summary>
 #
 # Without G, never. At equal prices both end with equal shares after some 150 000 steps, and half of the new answers are right. Without a penalty nothing ever takes M down; but the loss pulls on $w_M$ and on
-# the logarithm of each of G's factors alike, so that $w_G$ grows like $e^{2 w_M}$ while $w_M$ grows like the logarithm of the steps. From $10^{-10}$ to M's size that takes some $w_M$ of 13, which is billions of steps, and then G would win. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
+# the logarithm of each of G's factors alike, so that $w_G$ grows like $e^{2 w_M}$ while $w_M$ grows like the logarithm of the steps. To get from $10^{-10}$ to M's size takes a $w_M$ of some 13, which is billions of steps; then G would win. So the penalty does not make generalisation possible. It makes it happen in time. That is its part, as the next cell shows.
 #
 # </details>
 #
-# **The clock.** λ does not decide who wins. What does it do?
+# **The pace.** λ does not decide who wins. What does it do?
 
 # %%
 strengths = [0.00125, 0.0025, 0.005, 0.01]
@@ -376,7 +378,7 @@ for D in (500, 700, 850, 1000, 1200, 2000):
     print(f"D = {D:>4}: from scratch {scratch[i].test_accuracy[-1]:.2f}, from a grokked network {grokked[i].test_accuracy[-1]:.2f}")
 
 # %% [markdown]
-# To the left, networks that never grok, and networks that ungrok. To the right, networks that grok and keep it. In the middle, *semi-grokking*: the mixture of exercise
+# To the left, networks that never grok, and networks that ungrok. To the right, networks that grok and keep it. In the middle, *semi-grokking*: training ends half-way, at the mixture of exercise
 # 24.1, which gives some new questions the right answer and others not.
 #
 # **A prediction to take along.** In a mixture M is never quite silent. On training questions it helps, on new ones it hurts. So there must be a gap between training and test loss, even far to the right.
@@ -444,8 +446,8 @@ for multiple in multiples:
 # ## 3 · Weigh the circuits
 #
 # **Why we look here.** In the simulation prices were made up. Now measure them. How do you get M alone? Train on questions whose answers are drawn at random: then there is nothing to generalise. (True answers
-# would be a little cheaper to know by heart, as b + a comes free with a + b: near 730 questions that saves some 20 of them.) And G alone? Train on all 12 769 questions: M would have to
-# know them all. Each under the same penalty, till it is at rest. Then whichever has the lower $J = L + \tfrac{\lambda}{2}\lVert\theta\rVert^2$ is what the penalty prefers. Whether descent gets there is for section 4 to see.
+# would be a little cheaper to know by heart, as b + a comes free with a + b: of 730 questions that saves some 20.) And G alone? Train on all 12 769 questions: M would have to
+# know them all. Train each under the same penalty, till it is at rest. Then whichever has the lower $J = L + \tfrac{\lambda}{2}\lVert\theta\rVert^2$ (with the ½ again) is what the penalty prefers. Whether descent gets there is for section 4 to see.
 #
 # "At rest" carries the whole measurement, so test it.
 
@@ -520,7 +522,7 @@ for D in sizes:
 #
 # </details>
 #
-# Even 5 000 steps may not be the end. Each memoriser's J is an upper bound of M's price: a longer search could make M cheaper, and move the crossing to the right. And G? The networks that can add were given 400 steps on all questions, two of them 1 600:
+# Even 5 000 steps may not be the end. Each memoriser's J is an upper bound of M's price: a longer search could make M cheaper, and move $D_\text{crit}$ to the right. And G? The networks that can add were given 400 steps on all questions, two of them 1 600:
 
 # %%
 everything = [row for row in zoo.table("generalising-circuit") if row["penalty"] == 1e-4]
@@ -536,7 +538,7 @@ for row in sorted(everything, key=lambda row: (str(row["start"]), row["steps"]))
 # ### Exercise 24.6 · How fast do logits grow?
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 min
 #
-# Measure the exponent k: multiply all weights of a network by s, and see by what power of s its margin grows.
+# Measure the exponent k (no frequency this time): multiply all weights of a network by s, and see by what power of s its margin grows, the right answer's logit less the largest wrong one (chapter 21).
 #
 # <details><summary>Hint 1</summary>
 #
@@ -627,7 +629,7 @@ print("share of the generalisers' logits that is made of cosines of a + b − c:
 print("and of the memorisers' at most " + evidence.percent(max(row["trigonometric"] for row in memorisers), 0.1))
 
 # %% [markdown]
-# The generalising networks do what chapter 21 said and little else: over 95 % of their logits are of the form that the algorithm computes. And the argument of section 1 holds in the measurement: memorising becomes dearer with every question.
+# The generalisers do what chapter 21 said and little else: over 95 % of their logits are of the form that its algorithm computes. (The tables call this share *trigonometric*.) And the argument of section 1 holds in the measurement: memorising becomes dearer with every question.
 #
 # **Let the penalty vary.** A tenth of λ asks for more logit. Each kind of network then grows; by what power of its norm does its margin grow?
 
@@ -659,13 +661,13 @@ for row in large:
 print(f"D = 12 769: J = {generalisers[0]['J']:.4f}, norm for a margin of 8: {norm_needed(generalisers[0]):.1f}   (same start)")
 
 # %% [markdown]
-# Nearly flat, as the theory says, from 1 500 questions to all. Nearly: with fewer questions J is a little *lower*, as it has to be, on average: fewer constraints cannot cost more. (This alone would move the crossing below some twenty questions to the left.)
+# Nearly flat, as the theory says, from 1 500 questions to all. Nearly: with fewer questions J is a little *lower*, as it has to be, on average: fewer constraints cannot cost more. (This alone would move $D_\text{crit}$ some twenty questions to the left.)
 
 # %% [markdown]
 # ### Exercise 24.7 · Where the prices meet
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 min
 #
-# Find the number of questions at which two curves meet.
+# Find the number of questions at which two curves meet. For the prices of M and of G this *crossing* is our measurement of $D_\text{crit}$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -755,7 +757,7 @@ print(f"by J, one pair of networks: under λ = 1e-4 {same:.0f}, under λ = 1e-5 
 # ---
 # ## 4 · Ungrok
 #
-# **Why we look here.** Now the test. Five subsets of the questions, networks from three different starts that can add, ten sizes, three penalties: 150 runs of 1 200 steps, all under L2 and all with a ratio of rest within 2 % of 1 at the end (below).
+# **Why we look here.** Now the test. Five subsets of the questions, networks from three different starts that can add, ten sizes, three penalties: 150 runs of 1 200 steps, all under L2 and all with a *ratio of rest* (exercise 24.5) within 2 % of 1 at the end, as the last line below says.
 #
 # **Predict first.** At what D will the test accuracy be one half? How steep will it be? Will the three penalties differ, and in which direction?
 #
@@ -908,7 +910,7 @@ for group in grouped(settled, "subset_seed"):
 # Both numbers depend on how long one looks. A network finds cheaper ways to know things by heart for as long as you let it, and with more time the prediction and all three outcomes rise, by 10 to 20 %. Compared at about the same time, the outcomes lie within 15 % of the prediction, on either side of it. Where both would
 # end we do not know.
 #
-# Time explains most of what the penalty does, too. A stronger penalty is a faster clock; and where there is time enough, the clocks agree:
+# Time explains most of what the penalty does, too. A stronger penalty sets a faster pace; and where there is time enough, the pace no longer matters:
 
 # %%
 print(f"{'subset':>6} {'D':>5} {'steps':>6}" + "".join(f"{f'λ = {penalty:g}':>12}" for penalty in penalties))
@@ -921,7 +923,7 @@ for subset, D in ((0, 600), (0, 690), (1, 600), (1, 690)):
         print(f"{subset:>6} {D:>5} {steps:>6}" + "".join(f"{value:>12.0%}" for value in row))
 
 # %% [markdown]
-# After 4 800 steps a hundredfold penalty makes next to no difference in three of the four. In the fourth the weakest penalty is probably still on its way: it has the slowest clock. The paper's claim that decay does not move the transition fits where these four are heading; it is wrong about what you see if you stop early.
+# After 4 800 steps a hundredfold penalty makes next to no difference in three of the four. In the fourth the network under the weakest penalty, whose pace is the slowest, is probably still on its way. The paper's claim, made for weight decay, that its strength does not move the transition fits where these four are heading; it is wrong about what you see if you stop early.
 #
 # *Second suspect: mixtures.* The prediction compares M alone with G alone. Put the J of the ungrokked networks beside both.
 
@@ -966,9 +968,9 @@ for D, values in shares_by_D.items():
     print(f"D = {D:>5}: {', '.join(f'{value:.0%}' for value in values)} of the logits are trigonometric")
 
 # %% [markdown]
-# It falls gradually, from over 85 % to between 5 and 18 %. So the prediction of a *place* survives, roughly. Of a *switch* we have seen one that comes near: one subset of the start `modular-addition-fast`, given time, goes from 10 to 90 % within a factor of 1.3 in D, by the fit. The others climb over a factor of two, through mixtures that are cheaper than either pure circuit.
+# It falls gradually, from over 85 % to between 5 and 18 %. So the prediction of a *place* survives, roughly. Only one case comes near to a *switch*: one subset of the start `modular-addition-fast`, given time, goes from 10 to 90 % within a factor of 1.3 in D, by the fit. The others climb over a factor of two, through mixtures that are cheaper than either pure circuit.
 #
-# **The clock.** In the simulation the wait was nearly inverse to the penalty. And the time to forget, in networks? Here decay is AdamW's.
+# **The pace.** In the simulation the wait was nearly inverse to the penalty. And the time to forget, in networks? Here decay is AdamW's.
 
 # %%
 times = zoo.table("ungrokking-time")
@@ -1006,19 +1008,21 @@ for row in real:
 # It is there, it shrinks with D, and it does not close. At 1 500 questions the network makes next to no mistakes, and its test loss still gives away that something in it knows its questions. From twice $D_\text{crit}$ on, the points lie
 # next to the simulation's. That they lie *so* near is luck: κ = 1.2 was chosen for convenience, and with the κ of 6 that we measured the model would have no mixture and no gap at all. What the gap says agrees with the figure before: these networks look like mixtures.
 #
-# > **So now we know:** ungrokking happens near where efficiency says it should, within 15 % when both have had about the same time; the penalty sets its pace and, as far as four points can tell, not its place; and near the place circuits share.
+# > **So now we know:** ungrokking happens near where efficiency says it should, within 15 % when both have had about the same time. The penalty sets its pace and, as far as four points can tell, not its place. And near the place circuits share.
 
 # %% [markdown]
 # ---
 # ## 5 · What it is not
 #
-# **Why we look here.** "It forgets because memorising is cheaper" is one explanation. Others sound as good. Write down what each of them predicts before you look.
+# **Why we look here.** "It forgets because memorising is cheaper" is one explanation. Others sound as good.
 #
 # * **Catastrophic forgetting**: new data overwrite what old data taught. Then it is the training data that do it, with or without a penalty.
 # * **A random walk**: weights drift, and drifting away from a good solution makes it worse. Then a random displacement of the same length should look the same. (A walk that is held back by the 350 questions would be a fairer rival. It would still have no reason to lower J.)
 # * **Representation learning**: what matters is whether the embedding is a circle, and forgetting is the embedding losing it. Then the embedding alone should be able to do it, and nothing else should.
 #
-# *Your predictions:*
+# **Predict first.** Experiments: no penalty; a random step of the same length; the embedding, or all but the embedding, held still. Which will forget, if each explanation in turn is right?
+#
+# *Your prediction:*
 
 # %%
 held = zoo.table("ungrokking-held")
@@ -1064,7 +1068,7 @@ print(f"\nat the end of that run: {seen:.1%} of the questions it was once traine
 # **What does it mean?**
 #
 # * *Catastrophic forgetting* has a share in it. Without a penalty one of three starts loses two fifths of the test answers and another a quarter, in the first steps, and then no more: Adam makes even a tiny gradient a full step, and the 350 questions are what it follows. With a tenth of
-#   the learning rate at most a twentieth is lost. (This loss is inside all 150 runs. At which sizes it matters we have not measured.) With the penalty forgetting goes on to the end. Nor does it look like overwriting: what is trained on is part of what the network knew, nothing is new and nothing contradicts. And it does not matter which
+#   the learning rate at most a twentieth is lost. (This loss is inside all 150 runs. At which sizes it matters we have not measured.) With the penalty forgetting goes on to the end. Nor does it look like overwriting: what is trained on is part of what the network knew. Nothing is new, and nothing contradicts. And it does not matter which
 #   questions the network had once been trained on: those that were dropped fare no better than those it never saw. The *rule* goes, not the memory of examples.
 # * *A random step* of the same length also does harm, to the questions that are trained on as much as to the others, and J rises. Ungrokking keeps the former perfect and lowers J. It has a direction.
 # * *Representations* matter, and are not all. With embedding and unembedding held still the network hardly forgets: to know things by heart cheaply needs embeddings of its own. With the embedding alone held still, or the MLP, it forgets less. But the embedding alone, with all
@@ -1132,7 +1136,7 @@ print(f"started small, at 1.1 of it: ends with logits M {s_M**4:5.2f}, G {s_G**4
 # %% [markdown]
 # M is the cheaper one and loses wherever it starts too small. The ridge is where the formula says for circuits of about the size at which they rest. Circuits that are still small race by another rule, as the last line shows: with κ > 2 the larger grows faster, whatever it costs.
 #
-# Two phases, and between them a region where both are stable: *hysteresis*, as in water below 0 °C that has not frozen. It would make grokking and ungrokking happen at different D.
+# Two states, and between them a region where both are stable: *hysteresis*, as in water below 0 °C that has not frozen. It would make grokking and ungrokking happen at different D.
 # Chapter 22 found that this network, trained from scratch with a learning rate of 0.01, does not grok on few questions:
 
 # %%
@@ -1225,22 +1229,22 @@ for row in zoo.table("large-weights"):
     print(f"{kind:<26} seed {row['seed']}{seed}: {row['shared']:.1%} shared, {row['z']:+.1f} standard deviations from chance")
 
 # %% [markdown]
-# Nobody shares more than chance: neither memorisers with the generaliser nor one generaliser with another. That says less than it seems. Neurons have no order, so that two networks with the *same* algorithm put it at different places; a comparison
+# None shares more than chance: neither memorisers with the generaliser nor one generaliser with another. That says less than it seems. Neurons have no order, so that two networks with the *same* algorithm put it at different places; a comparison
 # place by place cannot see it, as the two lines at the end show: these networks *do* the same thing. Two pairs share fewer than chance. Do not make too much of their 4.6 standard deviations: if large weights come in rows and
 # columns, hits are not independent, and the true deviation is larger.
 
 # %% [markdown]
 # ---
-# ## Deeper · Half-way, in a real network?
+# ## Deeper · Semi-grokking in a real network?
 #
-# The simulation, given time, ends half-way near the crossing. The paper reports a network that stayed near 55 % for ten million epochs before it grokked, at a hand-picked size. That is out of reach here. At a small modulus we can look: addition modulo 37, from
+# The simulation, given time, semi-groks near $D_\text{crit}$. The paper reports a network that stayed near 55 % for ten million epochs before it grokked, at a hand-picked size. That is out of reach here. At a small modulus we can look: addition modulo 37, from
 # scratch, 200 to 450 of 1 369 questions, three seeds each, 6 000 steps with a learning rate that ends at zero.
 
 # %%
 small = zoo.table("semi-grokking")
 figures.repeated(
     {"end of 6 000 steps": by_size(small, lambda row: row["test_accuracy"])},
-    "Modulo 37: what networks trained from scratch come to", "questions D", "test accuracy", percent=True,
+    "Modulo 37: below the sizes at which all grok, some stop at 15 to 20 %", "questions D", "test accuracy", percent=True,
 ).show()  # fmt: skip
 between = [row for row in small if 0.05 < row["test_accuracy"] < 0.95]
 print(f"{len(between)} of {len(small)} end between 5 and 95 %:")
@@ -1250,7 +1254,7 @@ for row in sorted(between, key=lambda row: row["size"]):
           f"training accuracy {row['train_accuracy']:.0%}")
 
 # %% [markdown]
-# Just below the sizes at which all seeds grok, three of six stop at 15 to 20 % and stay there for the second half of the run (in which the learning rate goes to zero, too). It looks like semi-grokking. Is it? Remember the mirror questions of the first figure.
+# Just below the sizes at which all seeds grok, three of six stop at 15 to 20 % and stay there for the second half of the run (in which the learning rate goes to zero, too). It looks like semi-grokking. Is it? Remember the mirror images of the first figure.
 
 # %%
 for row in sorted(small, key=lambda row: (row["size"], row["subset_seed"])):
@@ -1264,7 +1268,8 @@ for row in sorted(small, key=lambda row: (row["size"], row["subset_seed"])):
 # Most of what the half-way networks know beyond their training set is mirrors: about nine tenths of it at D = 400, seven tenths at D = 350. Of the questions without a trained mirror they answer at most 8 %, where guessing would give 3 %. So these networks have not half understood addition. They know things by heart, and for about
 # half of them have found that order does not matter: a third solution, between M and G. And they carry more weight than the network that grokked on 400.
 #
-# Semi-grokking, then, we have not found: between 200 and 450 questions, from scratch, in 18 runs. A control without which we should have reported it.
+# Semi-grokking, then, we have not found: between 200 and 450 questions, from scratch, in 18 runs. Without this control we should have reported it.
+
 # %% [markdown]
 # ---
 # ## Deeper · Another regulariser
@@ -1285,7 +1290,7 @@ for row in sorted(dropout, key=lambda row: (row["size"], row["rate"])):
 # ---
 # ## Evidence
 #
-# The main claims of this chapter beside the number of the paper, or of a first trial of this course where the paper has none, and a control. P1, P2 and P3 are the paper's predictions: the prices of memorising and of the rule, a sharp transition, and a transition that decay does not move. All of it is computed
+# The main claims of this chapter beside the number of the paper, or of a first trial of this course where the paper has none, and a control. P1, P2 and P3 are the paper's predictions: the prices of memorising and of the rule, a sharp transition, and a transition that weight decay does not move. All of it is computed
 # here, by simulation or from shipped weights, or read from shipped tables that say how they were made.
 
 # %% tags=["evidence"]
@@ -1327,7 +1332,7 @@ evidence.table(
         ("midpoint of ungrokking, λ = 1e-4", "0.7 at 800–1000; trial 676", f"{mid.estimate:.0f} ({mid.low:.0f}–{mid.high:.0f})", "three starts, four times as long: " + ", ".join(f"{middle:.0f}" for middle, _ in settled_fits), "AdamW in the paper; other sizes",
          verdict(500 < mid.estimate < 800, "500 to 800")),
         ("P2: the transition is sharp: 10 % to 90 %", "sharp (figure)", f"× {widths[1e-4].estimate:.1f} in D", "four times as long: " + ", ".join(f"× {width:.1f}" for _, width in settled_fits), "", verdict(widths[1e-4].estimate < 1.5, "under × 1.5")),
-        ("P3: decay does not move it: midpoints", "does not; trial 667, 676", ", ".join(f"{midpoints[penalty].estimate:.0f}" for penalty in penalties), f"same subset, λ × 100: × {min(shift):.2f} to × {max(shift):.2f}",
+        ("P3: weight decay does not move it: midpoints", "does not; trial 667, 676", ", ".join(f"{midpoints[penalty].estimate:.0f}" for penalty in penalties), f"same subset, λ × 100: × {min(shift):.2f} to × {max(shift):.2f}",
          "L2, λ from 1e-5 to 1e-3; 1 200 steps", verdict(max(shift) < 1.1 and min(shift) > 0.9, "within 10 %")),
         ("P3, given four times the steps: accuracies under the three penalties differ by", "does not matter", ", ".join(percent(value, 1) for value in spreads[4800]),
          f"1 200 steps: {', '.join(percent(value, 1) for value in spreads[1200])}", "D = 600 and 690, two subsets", verdict(float(np.median(spreads[4800])) < 0.1, "median under 10 points")),

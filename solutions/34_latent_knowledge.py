@@ -17,8 +17,8 @@
 #
 # Here is such a network. It has read documents in which a *judge* calls statements about reviews right or wrong, and a *world* in which whoever acts on them is safe or burned. The judge agrees with whatever opinion **alice** has voiced, and she voices any opinion, true or not. The world does not care about her.
 #
-# Below are only reviews about which she is wrong. Asked behind *judge:*, the network takes her side every time. The two bars beside it are *readers* of its activations, at that very place and after the same layer, each a logistic regression on a thousand reviews with the right answers, each right about nearly all new reviews of the kind that it was
-# fitted to. One is no better than the judge. The other is right nearly always.
+# Below are only reviews about which she is wrong. Asked behind *judge:*, the network takes her side every time. The two bars beside it are *readers* of its activations, at that very place and after the same layer. Each is a logistic regression on a thousand reviews with the right answers, and each is right about nearly all new reviews of the kind that it was
+# fitted to. (A *reader* is a linear probe fitted with labels. What a search finds without them we go on calling a *probe*.) One is no better than the judge. The other is right nearly always.
 
 # %%
 import torch
@@ -72,7 +72,7 @@ for name, speaker in {"reader A": "nobody", "reader B": "carol"}.items():
 lines.bars(
     list(opening),
     {"right": list(opening.values())},
-    "Two readers of one place, both fitted to true answers",
+    "Two readers fitted to true answers: only one is right where alice is wrong",
     "right where alice is wrong",
     percent=True,
 ).show()
@@ -91,9 +91,9 @@ print("right about new reviews of its own kind: " + ", ".join(f"{name} {share:.1
 # * make a search blind to a nuisance that you can name, in two ways;
 # * test a reader at places and in contexts other than its own, and say what its agreement there means.
 #
-# **Before you start.** You need chapter 33: contrast pairs, normalising, the search and its rivals. The core path takes about two hours.
+# **Before you start.** You need chapter 33: contrast pairs, normalising, the search and its rivals. The core path takes about two hours. Sections marked *Deeper* may be left out.
 #
-# **The networks** are those of chapter 33 and three more (`latent`), of the same size. They were let into the course by what they say alone:
+# **The networks** are those of chapter 33 and three more (`latent`), of the same size. They were admitted to the course by what they *say*, before anybody looked inside:
 
 # %%
 for seed in range(3):
@@ -212,7 +212,7 @@ for speaker in ("alice", "bob"):
 # ### Exercise 34.2 · The lowest of k
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 min
 #
-# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it a hit? Count, do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
+# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it to be a hit? Count; do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -500,7 +500,7 @@ def cross_readings(
 checks.latent.test_cross_readings(cross_readings)
 
 # %% [markdown]
-# **Predict first.** Readers are fitted to reviews with nobody about, with the right answers. Reader and place are the same. They read the reviews on which alice is *wrong*. After which layers, at which words, are they right? Where does what they read turn into what alice thinks?
+# **Predict first.** Readers are fitted to reviews with nobody about, with the right answers. Each reads at the place at which it was fitted, but now reviews on which alice is *wrong*. After which layers, at which words, are they right? Where does what they read turn into what alice thinks?
 #
 # *Your prediction:*
 
@@ -543,7 +543,7 @@ comparisons.grid(
     torch.tensor(list(diagonals.values())),
     list(diagonals),
     PLACES,
-    "Each reader at its own place, in three networks",
+    "At judge:, after layer 2, readers fitted with nobody about read alice in all three networks",
     measure="right where alice is wrong",
     chance=True,
 ).show()
@@ -652,7 +652,7 @@ for name, shares in learnt.items():
 # ---
 # ## 5 · A method of your own
 #
-# **Why we look here.** The beds of this and the last chapter are a small benchmark, `course_utils.elk`: three networks of each kind, questions to learn from and to be tested on, and for each bed what could be taken for the truth. A method is a function: it gets the activations of unlabelled pairs and gives back a function that scores new
+# **Why we look here.** The test beds of this chapter and of chapter 33, networks whose knowledge is known, are a small benchmark, `course_utils.elk`: three networks of each kind, questions to learn from and to be tested on, and for each bed what could be taken for the truth. A method is a function: it gets the activations of unlabelled pairs and gives back a function that scores new
 # ones.
 #
 # Here is an idea to start from. What misleads a search in alice's documents is that it reads *what the network is about to say*. But what the network says can be seen without any labels: it is `training.said`. So take away the direction that goes with it, and look in the rest for a direction along which the differences fall into two groups. If there is one, the network
@@ -730,18 +730,16 @@ print(comparison.table("lied_to"))
 
 # %% [markdown]
 # ---
-# ## Deeper
-#
-# ### Erase it exactly
+# ## Deeper · Erase it exactly
 #
 # A swap makes a probe blind to a nuisance by asking the network twice. If the nuisance is known for each question, there is another way: take it out of the activations. In chapter 33 you saw that taking the difference of the means away leaves nothing linear. But it also takes away more than it must, if the nuisance's direction goes along with other things.
-# **LEACE** ([Belrose et al. 2023](https://arxiv.org/abs/2306.03819)) is the smallest change that does it.
+# **LEACE** ([Belrose et al. 2023](https://arxiv.org/abs/2306.03819)) is the smallest change that does it. (To *erase* a feature is to take away what a linear function can read of it. The erased disc of chapter 32 was something else: a state set to "empty" by a push.)
 
 # %% [markdown]
 # ### Exercise 34.7 · The least that erases
-# Difficulty ●●●●○ · Importance ●●○○○ · 20 min
+# Difficulty ●●●○○ · Importance ●●○○○ · 20 min
 #
-# With Σ the covariance of x and c its covariance with the label, subtract from each x − mean
+# Write the smallest change after which no linear function goes with the label. With Σ the covariance of x and c its covariance with the label, subtract from each x − mean
 #
 # $$c\;\frac{(\Sigma^{-1}c)\cdot(x - \text{mean})}{c\cdot\Sigma^{-1}c}$$
 #
@@ -813,7 +811,7 @@ for name, kind, word, speaker in (("word", "half", "odd", "nobody"), ("opinion",
 # ---
 # ## Evidence
 #
-# "Trial" are figures of this course's own trial of such a test bed, made before these networks.
+# The main claims of this chapter beside the papers' numbers and a control. The numbers after "trial" are those of an earlier trial of this course with such a test bed.
 
 # %% tags=["evidence"]
 percent, verdict = evidence.percent, evidence.verdict
@@ -913,7 +911,7 @@ evidence.table(
 #
 # ## Further reading
 #
-# * Christiano, Cotra and Xu, [*Eliciting latent knowledge*](https://docs.google.com/document/d/1WwsnJQstPq91_Yh-Ch2XRL8H_EpsnjrC1dwZXR37PC8/edit) (2021): the problem, and the human simulator.
-# * Farquhar et al., [*Challenges with unsupervised LLM knowledge discovery*](https://arxiv.org/abs/2312.10029) (2023).
-# * Belrose et al., [*LEACE: perfect linear concept erasure in closed form*](https://arxiv.org/abs/2306.03819) (2023).
-# * Mallen, Brumley, Kharchenko and Belrose, [*Eliciting latent knowledge from quirky language models*](https://arxiv.org/abs/2312.01037) (2023): the same question with language models that were made to lie in one context.
+# * Christiano, Cotra and Xu, [Eliciting latent knowledge](https://docs.google.com/document/d/1WwsnJQstPq91_Yh-Ch2XRL8H_EpsnjrC1dwZXR37PC8/edit) (2021): the problem, and the human simulator.
+# * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [Challenges with unsupervised LLM knowledge discovery](https://arxiv.org/abs/2312.10029) (2023): alice, and what methods without labels make of her.
+# * Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff and Biderman, [LEACE: perfect linear concept erasure in closed form](https://arxiv.org/abs/2306.03819) (2023).
+# * Mallen, Brumley, Kharchenko and Belrose, [Eliciting latent knowledge from quirky language models](https://arxiv.org/abs/2312.01037) (2023): the same question with language models that were made to lie in one context.

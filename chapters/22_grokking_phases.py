@@ -133,8 +133,8 @@ def progress_losses(
 checks.grokking.test_progress_losses(progress_losses)
 
 # %% [markdown]
-# Measure at every snapshot. (This cell asks 21 networks 12 769 questions each and trains two small ones for 80 steps: a quarter to
-# half a minute.) Two controls come along. The same measures with *other* frequencies, drawn at random, must not fall. And a network that was trained, just
+# Measure at every snapshot. (This cell asks 21 networks 12 769 questions each and trains two more for 80 steps: half a
+# minute to a minute and a half.) Two controls come along. The same measures with *other* frequencies, drawn at random, must not fall. And a network that was trained, just
 # now, on the same questions with random answers has nothing but memory: if a falling restricted loss were something that
 # any trained network shows, it would show it too. Beside it stands a network trained equally long on sums.
 
@@ -266,8 +266,8 @@ print(f"restricted loss fell between {falls} of {until} successive snapshots up 
 drops = [earlier - later for earlier, later in zip(losses["restricted"], losses["restricted"][1:], strict=False)]
 widest = drops.index(max(drops))
 every_500 = [losses["restricted"][steps.index(step)] - losses["restricted"][steps.index(step + 500)] for step in range(500, 3000, 500)]
-print(f"from step 500 to 3 000 it fell in each 500 steps by {', '.join(f'{fall:.2f}' for fall in every_500)} nats")
-print(f"its largest fall between two of them: {drops[widest]:.2f} of {losses['restricted'][0]:.2f} nats, from step {steps[widest]:,} to {steps[widest + 1]:,}")
+print(f"from step 500 to 3 000 it fell in each 500 steps by {', '.join(map(evidence.number, every_500))} nats")
+print(f"its largest fall between two of them: {evidence.number(drops[widest])} of {losses['restricted'][0]:.1f} nats, from step {steps[widest]:,} to {steps[widest + 1]:,}")
 print(f"with other frequencies {others} it stayed between {min(losses['others kept']):.2f} and {max(losses['others kept']):.2f} nats")
 learnt = steps.index(500)
 print(f"excluded loss, from step 500 on: at most {max(losses['excluded'][learnt:]):.1f} nats without the key frequencies, "
@@ -484,7 +484,7 @@ print(f"lowest accuracy on unseen mirrors: {least:.2%}, at step {steps[unseen.in
 # The tempting conclusion is half wrong. Memory alone answers hardly any of them. The circuit alone would answer nearly nine in ten,
 # of *both* kinds, so it is the circuit that answers. But memory is not blind to order: it gives the mirror's right answer a third of
 # the logit of a trained question, where it pushes that of unseen ones down. That is why its resistance is less: its right answer is
-# 18 behind its best, not 33, and there the circuit is heard first. Where the mirror was not seen, memory is so sure of other
+# 18 behind its best wrong one, not 33, and there the circuit is heard first. Where the mirror was not seen, memory is so sure of other
 # answers that accuracy is *below* chance for a long time.
 #
 # The advice stays the same: an accuracy on a symmetric task is easily misread, so report unseen mirrors apart. And the lesson is a

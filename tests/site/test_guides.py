@@ -122,6 +122,13 @@ def test_times_of_the_chapters_are_those_of_the_manifest() -> None:
         assert one.endswith(f"({some} min)")
 
 
+def test_titles_and_times_in_the_schedules_are_those_of_the_exercises() -> None:
+    for row in [row for row in rows(page("teaching")) if "Exercises" in row]:
+        for number in NUMBER.findall(row["Exercises"]):
+            exercise = EXERCISES[number]
+            assert f"{number} {exercise['title']} ({exercise['minutes']})" in row["Exercises"]
+
+
 def test_sections_named_in_the_schedules_exist() -> None:
     named = set(re.findall(r"\b(\d\d)\s§\s(\d)", page("teaching")))
     assert len(named) > 10
@@ -161,6 +168,27 @@ def test_there_is_an_example_for_each_chapter() -> None:
     assert headings == [chapter["id"] for chapter in MANIFEST["chapters"]]
 
 
+def test_evidence_that_the_examples_make_again_stands_in_the_chapters() -> None:
+    named = re.findall(r"^\[Evidence\]\(evidence\.md\) of chapter (\d\d): “(.*?)”, (.*)\.$", page("research"), re.MULTILINE)
+    assert [chapter for chapter, _, _ in named] == [chapter["id"] for chapter in MANIFEST["chapters"]]
+    for chapter, claim, values in named:
+        [ours] = [row[2] for row in evidence_rows(chapter) if row[0] == claim]
+        assert all(value in ours for value in re.findall(r"\*\*(.*?)\*\*", values)), (chapter, ours)
+
+
+def evidence_rows(chapter: str) -> list[list[str]]:
+    """The rows of a chapter's stored tables, the lines of each cell joined."""
+    stored = json.loads((ROOT / "solutions" / "evidence" / f"{chapter}.json").read_text(encoding="utf-8"))
+    found: list[list[str]] = [[]]
+    for line in [line for cell in stored["cells"].values() for _, lines in cell["outputs"] for line in lines]:
+        if set(line) <= set("-+"):
+            found.append([])
+        else:
+            cells = [cell.strip() for cell in line.split("|")]
+            found[-1] = [f"{a} {b}".strip() for a, b in zip(found[-1] or [""] * len(cells), cells, strict=True)]
+    return [row for row in found if len(row) > 2]
+
+
 # The benchmark
 
 
@@ -187,6 +215,29 @@ def test_the_method_of_the_page_does_what_the_page_shows() -> None:
     assert some in second
     method = first.partition("\n\n\nresults")[0]
     assert same(printed(f"{method}\n\n{second}"), compared), printed(f"{method}\n\n{second}")
+
+
+@pytest.mark.parametrize("name", ["own-bed", "own-network"])
+def test_a_bed_and_a_network_of_ones_own_do_what_the_page_shows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_utils import elk, elk_beds
+
+    beds = dict(elk.BEDS)
+    monkeypatch.setattr(elk, "BEDS", beds)
+    monkeypatch.setattr(elk_beds, "BEDS", beds)
+    found = printed(named_block(name, "elk"))
+    assert same(found, named_block(f"{name}-prints", "elk")), found
+
+
+def test_the_table_of_all_methods_names_all_of_them_and_all_beds() -> None:
+    from course_utils import elk
+
+    truth, lied_to = named_block("all-methods", "elk").strip("\n").split("\n\n")
+    head, body = truth.split("\n")[: -len(elk.BEDS)], truth.split("\n")[-len(elk.BEDS) :]
+    assert [line.split()[0] for line in body] == list(elk.BEDS)
+    assert all(len(line.split()) == 1 + len(elk.METHODS) for line in body)
+    words = " ".join(head).split()
+    assert all(word in words for method in elk.METHODS for word in method.split())
+    assert [line.split()[0] for line in lied_to.split("\n")[-2:]] == [b for b, spec in elk.BEDS.items() if spec.lied_to]
 
 
 # Add a chapter
@@ -234,8 +285,8 @@ def walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         vars(package).pop("entropy", None)
 
 
-def named_block(name: str) -> str:
-    [block] = re.findall(rf"^```\{{code-block\}} \w+\n:name: {name}\n\n(.*?)^```", page("contributing"), re.S | re.M)
+def named_block(name: str, guide: str = "contributing") -> str:
+    [block] = re.findall(rf"^```\{{code-block\}} \w+\n:name: {name}\n\n(.*?)^```", page(guide), re.S | re.M)
     return block
 
 
@@ -257,6 +308,17 @@ def test_the_check_of_the_walk_through_does_its_work(walked: Path) -> None:
     assert selftest.answer_problems(topic) == []
     total = selftest.total_score(selftest.mutation_scores(topic, seconds=20))
     assert not total.problems and total.rate == 1
+
+
+def test_the_smallest_contribution_is_recognised(walked: Path) -> None:
+    path = walked / "course_utils" / "checks" / "entropy.py"
+    source = path.read_text(encoding="utf-8")
+    assert source.count("    mistakes=[\n") == 1
+    entry = "    mistakes=[\n" + named_block("smallest")
+    path.write_text(source.replace("    mistakes=[\n", entry), encoding="utf-8", newline="\n")
+    topic = selftest.load("entropy")
+    assert "all alike" in [mistake.name for mistake in topic.test_least_loss.spec.mistakes]
+    assert selftest.answer_problems(topic) == []
 
 
 def test_what_goes_wrong_is_said_as_the_page_says(walked: Path) -> None:

@@ -17,10 +17,10 @@
 #
 # *A network says what somebody likes to hear, and knows better. Can we read what it knows?*
 #
-# Here is such a network. It has read documents in which a *judge* calls statements about reviews right or wrong, and a *world* in which whoever acts on them is safe or burned. The judge agrees with whatever opinion **alice** has voiced, and she voices any opinion, true or not. The world does not care about her.
+# Here is such a network. It has read documents in which a *judge* calls statements about reviews right or wrong, and a *world* in which whoever acts on them is safe or burned. The judge agrees with whatever opinion **alice** has voiced, and she voices any opinion, true or not. In other documents it is **carol** whom the judge follows in the same way. The world does not care about either.
 #
 # Below are only reviews about which she is wrong. Asked behind *judge:*, the network takes her side every time. The two bars beside it are *readers* of its activations, at that very place and after the same layer. Each is a logistic regression on a thousand reviews with the right answers, and each is right about nearly all new reviews of the kind that it was
-# fitted to. (A *reader* is a linear probe fitted with labels. What a search finds without them we go on calling a *probe*.) One is no better than the judge. The other is right nearly always.
+# fitted to. (A *reader* is a linear probe fitted with labels. What a search finds without them we go on calling a *probe*.) One is no better than the judge. The other is right nearly always. (What each of them was fitted to is a riddle that section 4 resolves. The second cell below gives it away: look at its figure, and do not read it.)
 
 # %%
 import torch
@@ -84,7 +84,7 @@ print("right about new reviews of its own kind: " + ", ".join(f"{name} {share:.1
 # So the truth is there, in the open, at a place where the network is about to say something else. And a reader may be perfect on all we can check, and read something else.
 #
 # This is the problem of **eliciting latent knowledge** ([Christiano, Cotra and Xu 2021](https://docs.google.com/document/d/1WwsnJQstPq91_Yh-Ch2XRL8H_EpsnjrC1dwZXR37PC8/edit)): to get out of a network what it knows, in cases in which nobody can check. A reader that reads not the truth but what somebody would say of it is what they call a *human simulator*.
-# By the end of this chapter you will know what the two readers were fitted to, and why it makes the difference; you will have **repaired a search by naming what misled it, seen where that ends, and entered a method of your own in a small benchmark.**
+# By the end of this chapter you will know what the two readers were fitted to and why it makes the difference; you will have **repaired a search by naming what misled it, seen where that ends, and entered a method of your own in a small benchmark.**
 #
 # ## What you will be able to do
 #
@@ -140,7 +140,7 @@ for seed in range(3):
 def scorecard(
     answer: Bool[Tensor, "n"], truth: Bool[Tensor, "n"], opinion: Bool[Tensor, "n"]
 ) -> tuple[float, float, float]:
-    """(with truth, with opinion, lied to): the share of answers that agree with the truth, with the speaker's opinion, and with the truth among the questions where opinion and truth differ (there are some)."""
+    """(with truth, with opinion, lied to): the share of answers that agree with the truth, with the speaker's opinion, and with the truth among the questions on which one is lied to, where opinion and truth differ (there are some)."""
     raise NotImplementedError("Exercise 34.1: replace this line with your code")
 
 
@@ -195,21 +195,21 @@ for speaker in ("alice", "bob"):
 #
 # With alice about, everything that has no labels reads **alice**. Logistic regression shows that the truth is there as well, as clear as ever; it is only not the largest thing that the charge turns round. With bob about, whose opinion is as loud in the text, and as random, they read the truth. So in this network it is not enough that an opinion stands in the document; what it says must depend on it.
 #
-# Farquhar et al. found the same in language models: with an explicit opinion of alice in the prompt, methods without labels predict alice. What CCS reads is near to what the network is about to say. Varma puts it as a doubt about the whole enterprise: is this knowledge, or only the next token?
+# Farquhar et al. found the same in language models: with an explicit opinion of alice in the prompt, methods without labels predict alice. What CCS reads is near to what the network is about to say. Vikrant Varma, one of the authors, puts it in [conversation](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html) as a doubt about the whole enterprise: is this knowledge, or only the next token?
 #
-# > **So now we know:** where the network says what somebody thinks, the search finds what somebody thinks, though the truth can be read beside it.
+# > **So now we know:** where the network says what somebody thinks, the search finds what somebody thinks, though the truth can be read beside it: so in this network, and so in Farquhar's language models.
 
 # %% [markdown]
 # ---
 # ## 2 · Keep the best?
 #
-# **Why we look here.** In the network *half* of chapter 33 about half of the searches find the truth and half the word. One might hope for luck: start often enough, and one will be right. But which one do you keep? The rule is to keep the lowest loss. How likely is the truth to be kept, if you start k times?
+# **Why we look here.** In the network *half* of chapter 33 about half of the searches find the truth and half the word, and the word has the lowest loss. One might hope for luck: start often enough, and one will be right. But which one do you keep? The rule is to keep the lowest loss. How likely is the truth to be kept, if you start k times?
 
 # %% [markdown]
 # ### Exercise 34.2 · The lowest of k
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 min
 #
-# You have the losses of n restarts, and know which are hits. Draw k *different* ones at random and keep the one with the lowest loss. How likely is it to be a hit? Count; do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
+# You have the losses of n restarts, and know which are hits (below: right about at least 90 % of the questions, up to sign). Draw k *different* ones at random and keep the one with the lowest loss. How likely is it to be a hit? Count; do not draw, and do not list the draws: of 50 restarts there are more than 10¹³ ways to draw 20.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -259,15 +259,15 @@ for name, chances in kept.items():
     print(f"{name}: " + ", ".join(f"{k}: {chance:.0%}" for k, chance in zip(counts, chances, strict=True)))
 
 # %% [markdown]
-# With ten starts, as in the paper, hardly anything is left of a chance of about one half. A search that optimises a stand-in for what you want gets *further* from it with more optimisation, if something else scores better.
+# With ten starts, as Burns et al. had, hardly anything is left of a chance of about one half. A search that optimises a stand-in for what you want gets *further* from it with more optimisation, if something else scores better.
 #
-# > **So now we know:** here this is no bad luck that more restarts would cure. Where the wrong answer has the lower loss, they make it certain.
+# > **So now we know:** here this is no bad luck that more restarts would cure. Where the wrong answer has the lower loss, more restarts make it certain.
 
 # %% [markdown]
 # ---
 # ## 3 · Name the nuisance
 #
-# **Why we look here.** We know what misleads the search here: the word, or alice. And we know that the truth about a review does not depend on either. That is more than the two rules of probability say. A probe of the truth must not change if *banana* is put for *shed*, or if alice likes what she hated. Say so, and make it part of the loss.
+# **Why we look here.** We know what misleads the search here: the word, or alice. And we know that the truth about a review does not depend on either. That is more than the two terms of the loss say. A probe of the truth must not change if *banana* is put for *shed*, or if alice likes what she hated. Say so, and make it part of the loss.
 
 # %% [markdown]
 # ### Exercise 34.3 · Another world, one word apart
@@ -303,7 +303,7 @@ checks.latent.test_swapped(swapped)
 
 # %% [markdown]
 # ### Exercise 34.4 · A price on changing one's mind
-# Difficulty ●●●○○ · Importance ●●●●○ · 15 min
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 min
 #
 # Now there are four probabilities for each question: p⁺ and p⁻ as before, q⁺ and q⁻ after the swap. Ask for the CCS loss on both, and put a price on every change:
 #
@@ -345,6 +345,8 @@ checks.latent.test_swap_invariant_loss(swap_invariant_loss)
 # **Predict first.** Three cases: the word in *entangled*, alice in *apart*, and both at once (the network *half*, banana or shed, *and* alice). In the last, swap only the word; only the opinion; both in one go; and each of them on its own, with a price on either. What is found?
 #
 # *Your prediction:*
+#
+# One step in the cell matters. Before and after the swap, each side is normalised by the mean and scale of the questions *as they were* (`latent.normalised_together`). Normalised apart, the two would lose what a swap changes for all questions at once. The cell makes eighty searches: half a minute, and two on a busy machine.
 
 # %%
 swapped = checks.yours_or(swapped, testbed.swapped)
@@ -406,22 +408,22 @@ for name, network, of, word, speaker, swaps in (
     columns.append(figures.Column(name, share, found, probes.lowest()))
     repairs[name] = (
         {kind: found.count(kind) / len(found) for kind in NAMES if kind in found},
-        share.median().item(),
+        (share.min().item(), share.max().item()),
         share[probes.lowest()].item(),
         found[probes.lowest()],
     )
 figures.seeds(columns, "Naming what misled a search cures it of that, and of nothing else").show()
-for name, (shares, _, kept_share, lowest) in repairs.items():
+for name, (shares, (least, most), kept_share, lowest) in repairs.items():
     print(
         f"{name:<24} "
         + ", ".join(f"{kind} {part:.0%}" for kind, part in shares.items())
-        + f"; lowest loss: {lowest}, right {kept_share:.0%}"
+        + f"; right {least:.0%} to {most:.0%}; lowest loss: {lowest}, right {kept_share:.0%}"
     )
 
 # %% [markdown]
-# Where all that misleads is named, each on its own, all searches find the truth, and so does the one with the lowest loss. And where something is not named, nothing has changed: with both about, a search that may not follow the word follows alice, and one that may not follow alice follows the word.
+# Where all that misleads is named, each on its own, all searches find the truth, and so does the one with the lowest loss. (Of alice's it is by a hair: they are right about 90 to 92 %, and a search counts as having found what it agrees with on 90 %. Each case is one network.) And where something is not named, nothing has changed: with both about, a search that may not follow the word follows alice, and one that may not follow alice follows the word.
 #
-# The seventh column is the most instructive. If both are swapped *in one go*, half of the searches find **"word = opinion"**: the one feature made of both that does not change when both change. It takes a price on each of them, on its own. Whatever you leave a search, it takes.
+# The seventh column is the most instructive. If both are swapped *in one go*, half of the searches, five of ten, find **"word = opinion"**: the one feature made of both that does not change when both change. It takes a price on each of them, on its own. Whatever you leave a search, it takes.
 #
 # What is needed here? You must know what could mislead, you must be able to change it and leave the truth alone, and you must think of the combinations. For a word in a prompt that can be done. For "what a human would believe", which is the nuisance that one would like to exclude, nobody knows the swap that leaves the truth as it is.
 #
@@ -433,7 +435,7 @@ for name, (shares, _, kept_share, lowest) in repairs.items():
 #
 # **Why we look here.** Now the network of the opening. What follows its full stop is announced: behind *judge:* stands right or wrong, by the truth, or by alice's or carol's opinion; behind *world:* safe or burned, by the truth. At the full stop it cannot yet know which of the two will come.
 #
-# So here we can do what nobody can do with a question to which nobody knows the answer: fit readers at one place, and read at others. There are nine: the full stop, *judge:* and *world:*, each after the layers 0, 1 and 2.
+# So here we can do what nobody can do with a question to which nobody knows the answer: fit readers at one place, and read at others. A *place* is a word and a layer here. There are nine: the full stop, *judge:* and *world:*, each after the layers 0, 1 and 2.
 
 # %% [markdown]
 # ### Exercise 34.5 · Fit here, read there
@@ -503,7 +505,7 @@ def lied_to_readings(network: Transformer) -> dict[str, Float[Tensor, "trained r
 
 readings_of = lied_to_readings(knowing)
 comparisons.grid(
-    readings_of["nobody"], PLACES, PLACES, "Fitted with nobody about: at judge:, the truth becomes alice's",
+    readings_of["nobody"], PLACES, PLACES, "Fitted with nobody about: at judge:, readers of the truth go over to alice",
     measure="right where alice is wrong", chance=True, down="fitted at", across="read at",
 ).show()  # fmt: skip
 
@@ -523,6 +525,10 @@ comparisons.grid(
     measure="right where alice is wrong",
     chance=True,
 ).show()
+print(
+    "fitted with nobody about, where alice is wrong, at the full stop after layer 1: "
+    + ", ".join(f"{name.split(', ')[1]} {row[1]:.0%}" for name, row in diagonals.items() if "nobody" in name)
+)
 on_plain = (
     cross_readings(
         everywhere(knowing, plain["train"]),
@@ -542,14 +548,15 @@ print(
 # Look along the diagonal, where each reader reads at its own place. All are right about most new reviews with nobody about, and after layers 1 and 2 about nearly all (last line). But with alice about, and wrong:
 #
 # * at *world:* they read the truth; the network is about to say it.
-# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layers 0 and 1 the networks differ, from nearly all alice to mostly truth. (Is the earlier belief the network's own, and the later one what it is about to say? Varma mentions the hope. Only one of these networks bears it out.)
-# * at the full stop, before anybody knows what will be asked, they read the truth in most cases. (From an untrained network, which passes on some of the words, one gets some 70 %.)
+# * at *judge:*, after the last layer, **they read alice, every time, in all three networks.** After layers 0 and 1 the networks differ, from nearly all alice to mostly truth. (Is the earlier belief the network's own, and the later one what it is about to say? Varma mentions the hope in that conversation. Only one of these networks bears it out.)
+# * at the full stop, before anybody knows what will be asked, they read the truth in most cases, in 78 to 91 % after layer 1, well short of the readers at *world:*. (From an untrained network, which passes on some of the words, one gets some 70 %. An earlier trial of this course had 91 to 97 %; these networks do not reach it.)
 # * and readers fitted with *carol* about are right at all places after the layers 1 and 2, and nearly always at *judge:*.
 #
-# So this is what the two readers of the opening were. **Reader A was fitted with nobody about, reader B with carol.** With nobody about, "what is true" and "what the judge will say" are the same for every review. No label can tell them apart, however many you have, and the fit takes the larger. With carol about they differ, so the labels say which one is meant. But to have labels there means to know the
+# So this is what the two readers of the opening were. **Reader A was fitted with nobody about, reader B with carol.** With nobody about, "what is true" and "what the judge will say" are the same for every review. Fitted to such reviews, no label can tell them apart, however many you have. And at this place, where the network is about to speak, the fit takes what it will say. With carol about they differ, so the labels say which one is meant. But to have labels there means to know the
 # truth where somebody is wrong about it: just what one does not have in the cases that matter.
 #
-# Off the diagonal nearly everything occurs, from 0 to 1. A reader that was fitted elsewhere may be right at *judge:* in one network and wrong in the next:
+# Off the diagonal nearly everything occurs, from 0 to 1. Look at readers that were fitted at the full stop and read at *judge:*. One line stands out, the second: fitted after layer 2 with nobody about, a reader is right where alice is wrong in all three networks. Have we found the truth at *judge:*, without a review on which anybody is wrong? Ask the same readers about the other
+# reviews before you believe it:
 
 # %%
 cell = {"after layer 1": (1, 4), "after layer 2": (2, 5)}
@@ -559,6 +566,17 @@ for speaker in ("nobody", "carol"):
             f"fitted at the full stop {where} with {speaker} about, read at judge: "
             + ", ".join(f"network {seed} {tables[speaker][i, j]:.0%}" for seed, tables in enumerate(three))
         )
+for seed in range(3):
+    network = zoo.load(f"testbed-latent-{seed}")
+    reader = directions.logistic(differences(network, world, plain["train"])[LAST], plain["train"].truth)
+    right = {
+        name: reader.answers(differences(network, world, questions, "judge:")[LAST]) == questions.truth
+        for name, questions in (("alice", alice), ("nobody", plain["test"]))
+    }
+    print(
+        f"the second line's reader of network {seed}: alice wrong {right['alice'][misled].double().mean():.0%}, "
+        f"alice right {right['alice'][~misled].double().mean():.0%}, nobody about {right['nobody'].double().mean():.0%}"
+    )
 fitted = {
     place: directions.logistic(x, plain["train"].truth)
     for place, x in zip(PLACES, everywhere(knowing, plain["train"]), strict=True)
@@ -572,18 +590,28 @@ for name, questions in {
 }.items():
     at = dict(zip(PLACES, everywhere(knowing, questions), strict=True))
     same[name] = (fitted[first].answers(at[first]) == fitted[second].answers(at[second])).double().mean().item()
+at_home = {
+    place: (fitted[place].answers(x) == alice.truth)[~misled].double().mean().item() for place, x in at.items()
+}
+print(
+    "readers fitted with nobody about, each at its own place, where alice is right (network 0): "
+    + ", ".join(f"{place} {share:.0%}" for place, share in at_home.items())
+)
 print(
     f"two readers fitted with nobody about ({first}; {second}) give the same answer: "
     + ", ".join(f"{name} about {share:.0%}" for name, share in same.items())
 )
 
 # %% [markdown]
+# In network 1 it is the truth. In network 0 the reader is right about *every* review on which alice is wrong, and about none on which she is right: it reads the **opposite** of what will be said. In network 2 it is mostly that, too. There are two answers only, so whoever contradicts alice is right wherever she is wrong. A share of the reviews on which she is wrong shows a reader of the truth only beside
+# the share of the others. (On the diagonal that is so: at *judge:* after layer 2 with carol, and at the full stop, readers are right where alice is right as well; see the last line but one for network 0.) So a reader of the truth from elsewhere exists at *judge:* in one network of three, and without answers to alice's reviews nobody could pick it out of the grid.
+#
 # The last line is worth keeping, for it needs no label on alice's reviews. Two readers that agree with nobody about and with bob about, and disagree as soon as alice is, show that *something* is going on there. They do not show which of them is right.
 #
-# Is it really that carol is sometimes *wrong*? She is not only about, she also changes the text. So fit readers to reviews with carol on which she is right, all but a few. And there is a third way to the truth, which section 3 suggests: take the direction of alice's opinion, which stands in the text, out of the activations, and fit with nobody about as before.
+# Is it really that carol is sometimes *wrong*? She is not only about, she also changes the text. So fit readers to reviews with carol on which she is right, all but a few. And there is another way, which section 3 suggests: take the direction of alice's opinion, which stands in the text, out of the activations (from each vector subtract its part along the difference of the means of her two opinions), and fit with nobody about as before.
 
 # %%
-wrong_cases, learnt, unnamed = (0, 5, 20, 50, 200), {}, {}
+wrong_cases, learnt, unnamed, still_right = (0, 5, 20, 50, 200), {}, {}, {}
 some = by_speaker["carol"]["train"]
 right_first = torch.cat([(some.truth == some.opinion).nonzero()[:, 0], (some.truth != some.opinion).nonzero()[:, 0]])
 n_right = int((some.truth == some.opinion).sum())
@@ -601,9 +629,11 @@ for seed in range(3):
     ]
     opinion = directions.mean_difference(hers, opinion_of.opinion).direction
     reader = directions.logistic(directions.without(nobodys, opinion), plain["train"].truth)
-    unnamed[f"network {seed}"] = ccs.agreement(
-        reader.answers(directions.without(theirs, opinion)[misled]), alice.truth[misled]
-    ).item()
+    right = reader.answers(directions.without(theirs, opinion)) == alice.truth
+    unnamed[f"network {seed}"] = [right[part].double().mean().item() for part in (misled, ~misled)]
+    still_right[f"network {seed}"] = min(
+        ccs.agreement(reader.answers(theirs[~misled]), alice.truth[~misled]).item() for reader in readers
+    )
 lines.curves(
     list(map(str, wrong_cases)),
     learnt,
@@ -611,30 +641,33 @@ lines.curves(
     "reviews among those fitted to on which carol is wrong",
     "right where alice is wrong",
 ).show()
-print(f"fitted to {n_right} reviews on which carol is right, and to so many on which she is wrong: " + str(wrong_cases))
+print(
+    f"fitted to {n_right} reviews on which carol is right, plus this many on which she is wrong: "
+    + ", ".join(map(str, wrong_cases))
+)
 for name, shares in learnt.items():
     print(
         f"{name}: "
         + ", ".join(f"{share:.0%}" for share in shares)
-        + f";   with nobody about, opinion's direction taken away: {unnamed[name]:.0%}"
+        + f" (where alice is right, all at least {still_right[name]:.0%});   with nobody about, opinion's direction taken away: {unnamed[name][0]:.0%} (where she is right {unnamed[name][1]:.0%})"
     )
 
 # %% [markdown]
-# With carol about but always right, the reader is alice's again. Some tens of cases in which she is wrong, among hundreds, turn it to the truth. And without any such case, it is enough to name the opinion and take it out.
+# With carol about but always right, the reader is alice's again. Some tens of cases in which she is wrong, among hundreds, turn it to the truth; where alice is right, these readers stay right. Without any such case, to name the opinion and take it out is nearly enough in two networks of three. In the other the reader is then right about 78 % where alice is wrong, and about fewer still where she is right.
 #
-# > **So now we know:** a reader that is right about everything we can check may be a reader of what will be said. To get the other one it takes cases in which the two differ, or a name for what misleads.
+# > **So now we know:** a reader that is right about everything we can check may be a reader of what will be said. To get the other one at the same place it takes cases in which the two differ, or a name for what misleads.
 
 # %% [markdown]
 # ---
 # ## 5 · A method of your own
 #
-# **Why we look here.** The test beds of this chapter and of chapter 33, networks whose knowledge is known, are a small benchmark, `course_utils.elk`: three networks of each kind, questions to learn from and to be tested on, and for each bed what could be taken for the truth. A method is a function: it gets the activations of unlabelled pairs and gives back a function that scores new
+# **Why we look here.** The networks of this chapter and of chapter 33, with questions whose answers are known, its *beds*, are a small benchmark, `course_utils.elk`: three networks of each kind, questions to learn from and to be tested on, and for each bed what could be taken for the truth. A method is a function: it gets the activations of unlabelled pairs and gives back a function that scores new
 # ones.
 #
 # Here is an idea to start from. What misleads a search in alice's documents is that it reads *what the network is about to say*. But what the network says can be seen without any labels: it is `training.said`. So take away the direction that goes with it, and look in the rest for a direction along which the differences fall into two groups. If there is one, the network
 # may know something that it does not say. If there is none, keep the first component.
 #
-# To measure "two groups" for numbers z with mean 0, take (mean |z|)² / mean z²: 1 for two points that are equally frequent, 2/π = 0.64 for a bell curve. The solution takes the direction among five components that has the most of it, if that is above 0.75.
+# To measure "two groups" for numbers z with mean 0, take (mean |z|)² / mean z²: 1 for two points that are equally frequent, 2/π = 0.64 for a bell curve. The built-in method *what is not said* takes the direction among five components that has the most of it, if that is above 0.75.
 
 # %% [markdown]
 # ### Exercise 34.6 · Enter the benchmark
@@ -650,7 +683,7 @@ for name, shares in learnt.items():
 #
 # <details><summary>Hint 2</summary>
 #
-# The simplest that passes: the first component. `direction = directions.principal(difference)[0]`, and return `lambda evidence: ccs.normalised(evidence.pairs).difference @ direction`.
+# The simplest that passes: the first component. `direction = directions.principal(difference)[0]`, and return `lambda other: ccs.normalised(other.pairs).difference @ direction`.
 #
 # </details>
 #
@@ -686,9 +719,9 @@ print("\nright where alice is wrong, fitted with nobody about")
 print(comparison.table("lied_to"))
 
 # %% [markdown]
-# "What is not said" is the idea of this section, with the constant 0.75 (tuned on networks 0 and 1, where it found the truth with alice in one of the two; this is network 2). It uncovers the truth in one bed in which alice's opinion hides it, and not in another. And where the word decides half of the answers, it fails for a good reason: there the network leans to the truth in what it says, and the method takes just that away.
+# "What is not said" is the idea of this section, with the constant 0.75 (tuned on networks 0 and 1, where it found the truth with alice in one of the two; this is network 2). It uncovers the truth in one bed in which alice's opinion hides it, and not in two others. And where the word decides half of the answers, it fails for a good reason: there the network leans to the truth in what it says, and the method takes just that away.
 #
-# Among the methods without labels none is best on all beds, and none says on which it is. At *judge:*, fitted with nobody about, even logistic regression with all its labels goes with the judge. And *mine*, if it is yours? The exercise asked only for pairs in which there is one thing to find.
+# Among the methods without labels none is best on all beds, and none says on which it is. At *judge:*, fitted with nobody about, even logistic regression with all its labels goes with the judge. And *mine*, if it is yours? The exercise asked only for pairs in which there is one thing to find. (Until you have solved it, *mine* is the first component again.)
 #
 # > **So now we know:** each method brings an assumption about what the truth looks like in there: the largest thing, the thing in two groups, the thing that is not said. Each is right in some networks.
 
@@ -701,9 +734,9 @@ print(comparison.table("lied_to"))
 
 # %% [markdown]
 # ### Exercise 34.7 · The least that erases
-# Difficulty ●●●○○ · Importance ●●○○○ · 20 min
+# Difficulty ●●●○○ · Importance ●●○○○ · 10 min
 #
-# Write the smallest change after which no linear function goes with the label. With Σ the covariance of x and c its covariance with the label, subtract from each x − mean
+# Write the smallest change after which no linear function goes with the label. With Σ the covariance of x and c its covariance with the label, subtract from each x
 #
 # $$c\;\frac{(\Sigma^{-1}c)\cdot(x - \text{mean})}{c\cdot\Sigma^{-1}c}$$
 #
@@ -729,7 +762,7 @@ print(comparison.table("lied_to"))
 def erase(x: Float[Tensor, "n d_model"], label: Bool[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
     """x after the smallest affine change (in mean squared distance) that leaves both labels with the same mean.
 
-    With Σ the covariance of x and c its covariance with the label: from each x − mean subtract c (Σ⁻¹c · (x − mean)) / (c · Σ⁻¹c). Σ can be inverted here.
+    With Σ the covariance of x and c its covariance with the label: from each x subtract c (Σ⁻¹c · (x − mean)) / (c · Σ⁻¹c). Σ can be inverted here.
     """
     raise NotImplementedError("Exercise 34.7: replace this line with your code")
 
@@ -769,7 +802,7 @@ for name, kind, word, speaker in (("word", "half", "odd", "nobody"), ("opinion",
 # ---
 # ## Evidence
 #
-# The main claims of this chapter beside the papers' numbers and a control. The numbers after "trial" are those of an earlier trial of this course with such a test bed.
+# The main claims of this chapter beside the papers' numbers and a control. Numbers marked *trial* come from an earlier trial of this course with such a test bed.
 
 # %% tags=["evidence"]
 percent, verdict = evidence.percent, evidence.verdict
@@ -798,7 +831,7 @@ evidence.table(
             f"bob: CCS goes with the truth in {percent(with_bob['CCS, lowest loss'][0], 1)}",
             f"with his opinion {percent(with_bob['CCS, lowest loss'][1], 1)}",
             "theirs is a character whom the model has read of; bob is not",
-            verdict(with_bob["CCS, lowest loss"][0] > 0.95, "the truth; not comparable"),
+            verdict(with_bob["CCS, lowest loss"][0] > 0.95, "not comparable"),
         ),
         (
             "keeping the lowest loss of ten makes the truth less likely",
@@ -841,18 +874,18 @@ evidence.table(
         (
             "… at the full stop after layer 1",
             "trial: 91–97 %",
-            "over 65 % in each" if min(of("nobody", stop)) > 0.65 else "not over 65 % in each",
+            "over 75 % in each" if min(of("nobody", stop)) > 0.75 else "not over 75 % in each",
             f"untrained network: best of all places {percent(max(diagonals['nobody, before training']), 1)} (trial 50–64 %)",
             "three networks",
             verdict(min(of("nobody", stop)) > 0.9, "over 90 % in each"),
         ),
         (
-            "CCS at the full stop, tested with alice",
+            "CCS with alice about: mostly the truth at the full stop, not at judge:",
             "trial: 97 % of the seeds find the truth; the lowest loss was the opinion (one seed)",
             f"lowest of ten: right about {percent(by_ccs['latent-stop'], 1)}",
             f"at judge: {percent(by_ccs['latent-judge'], 1)}",
             "fitted with nobody about, after layer 2, network 2",
-            verdict(by_ccs["latent-stop"] > 0.8 > 0.6 > by_ccs["latent-judge"], "the truth in most cases"),
+            verdict(by_ccs["latent-stop"] > 0.8 > 0.6 > by_ccs["latent-judge"], "lowest loss at the full stop is the truth"),
         ),
     ]
 )
@@ -865,11 +898,12 @@ evidence.table(
 #
 # * **More rules.** Negation is one rule that truths obey; there are others. First step: take two questions with a known relation (a review, and the same review with one judgement turned round by *not*), and ask of a probe that its answers change when the majority does.
 # * **Where is it decided?** At *judge:* something turns the truth into alice's opinion. First step: patch the stream at her name from a document with *nobody*, layer by layer (chapter 12's `patching`), and watch what is said.
-# * **Your method.** Add it to the table with three networks and several seeds, `elk.evaluate(my_method)`, and look at the spread. A result on one network is an anecdote.
+# * **Your method.** Add it to the table with three networks and several seeds, `elk.evaluate(my_method, layer=2)`, and look at the spread. (With `probe_seeds=[0]`, for a method that draws nothing, it takes a minute or two. Without `layer=2` it reads after layer 1, as the benchmark's own tables do, and its numbers are not those above.) A result on one network is an anecdote.
 #
 # ## Further reading
 #
 # * Christiano, Cotra and Xu, [Eliciting latent knowledge](https://docs.google.com/document/d/1WwsnJQstPq91_Yh-Ch2XRL8H_EpsnjrC1dwZXR37PC8/edit) (2021): the problem, and the human simulator.
 # * Farquhar, Varma, Kenton, Gasteiger, Mikulik and Shah, [Challenges with unsupervised LLM knowledge discovery](https://arxiv.org/abs/2312.10029) (2023): alice, and what methods without labels make of her.
+# * Filan and Varma, [Science of deep learning](https://axrp.net/episode/2024/04/25/episode-29-science-of-deep-learning-vikrant-varma.html), AXRP 29 (2024): the conversation; is it knowledge, or the next token?
 # * Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff and Biderman, [LEACE: perfect linear concept erasure in closed form](https://arxiv.org/abs/2306.03819) (2023).
 # * Mallen, Brumley, Kharchenko and Belrose, [Eliciting latent knowledge from quirky language models](https://arxiv.org/abs/2312.01037) (2023): the same question with language models that were made to lie in one context.

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_utils.interventions import stream_name
 from course_utils.models import Transformer
+from course_utils.models.hooks import stream_name
 from course_utils.probes import Examples, fit_linear
 from course_utils.tasks import othello
 

@@ -1,7 +1,9 @@
 """Can an answer be found in a network's activations without being told any? Contrast-consistent search and its rivals.
 
-Each question is put twice, once stated to be so and once stated not to be so; :class:`Pairs` holds the network's
-activations for both. Every method here ends in a direction, and reads an answer off the *difference* of the two sides.
+Each question is put twice, once stated to be so and once stated not to be so; :class:`~course_utils.contrast.Pairs` holds
+the network's activations for both, which :func:`~course_utils.contrast.normalised` prepares (``ccs.Pairs`` and
+``ccs.normalised`` are the same). Every method here ends in a direction, and reads an answer off the *difference* of the two
+sides.
 
 Definitions: Burns et al. (2022) for the loss, the normalisation and the methods' names; Farquhar et al. (2023) for the
 symmetric loss.
@@ -17,54 +19,17 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_utils.contrast import Pairs as Pairs
+from course_utils.contrast import normalise as normalise
+from course_utils.contrast import normalised as normalised
 from course_utils.errors import CourseError
 
-NORMALISATIONS = ("none", "mean", "scale")
 Objective = Callable[[Float[Tensor, "restart d_model"], Float[Tensor, "restart"]], Float[Tensor, "restart"]]
 """From the weights and biases of all restarts to the loss of each."""
 Slope = Callable[[Float[Tensor, "restart d_model+1"]], Float[Tensor, "restart d_model+1"]]
 """From all restarts' weights, each with its bias behind them, to the gradients of their losses."""
 PairLoss = Callable[[Float[Tensor, "*restart n"], Float[Tensor, "*restart n"]], Float[Tensor, "*restart"]]
 """From both sides' probabilities, p⁺ and p⁻, to the mean loss over questions."""
-
-
-class Pairs(NamedTuple):
-    """Activations of n questions, stated to be so and stated not to be so."""
-
-    positive: Float[Tensor, "n d_model"]
-    negative: Float[Tensor, "n d_model"]
-
-    @property
-    def difference(self) -> Float[Tensor, "n d_model"]:
-        """The positive side less the negative one."""
-        return self.positive - self.negative
-
-    def at(self, rows: Tensor | slice) -> Pairs:
-        """Some of the questions."""
-        return Pairs(self.positive[rows], self.negative[rows])
-
-
-def normalise(x: Float[Tensor, "n d_model"], how: str = "scale") -> Float[Tensor, "n d_model"]:
-    """One side of the pairs with its mean taken away, and divided by its standard deviation in each dimension.
-
-    Args:
-        x: activations, one question a row.
-        how: ``"none"`` changes nothing, ``"mean"`` takes the mean away, ``"scale"`` does both.
-
-    Raises:
-        CourseError: another ``how``.
-    """
-    if how not in NORMALISATIONS:
-        raise CourseError(f"Normalisation is one of {', '.join(NORMALISATIONS)}; it was {how!r}.")
-    if how == "none":
-        return x
-    centred = x - x.mean(0)
-    return centred if how == "mean" else centred / centred.std(0, correction=0).clamp_min(1e-6)
-
-
-def normalised(pairs: Pairs, how: str = "scale") -> Pairs:
-    """Each side normalised on its own, so that which side it is cannot be told from its mean."""
-    return Pairs(normalise(pairs.positive, how), normalise(pairs.negative, how))
 
 
 def inconsistency(

@@ -37,7 +37,7 @@ def attention_head(
 
     Scores are q·k / √d_head; a query sees its own place and those before it.
     """
-    scores = (x @ W_Q) @ (x @ W_K).T / W_Q.shape[1] ** 0.5
+    scores = (x @ W_Q) @ (x @ W_K).mT / W_Q.shape[-1] ** 0.5
     future = torch.ones_like(scores, dtype=torch.bool).triu(1)
     pattern = scores.masked_fill(future, -torch.inf).softmax(-1)
     return Head(pattern, pattern @ (x @ W_V) @ W_O)
@@ -139,8 +139,8 @@ def answer_from_tables(
 def eigenvalue_score(matrix: Float[Tensor, "n n"]) -> float:
     """Does the matrix mostly keep vectors (+1), reverse them (−1), or turn them every way (0)? Σλ / Σ|λ|.
 
-    On a head's full OV circuit this is the copying score of Elhage et al. 2021. Complex eigenvalues come in conjugate
-    pairs, so the sum is real.
+    On a head's full OV circuit this is the copying score of Elhage et al. 2021, by eigenvalues. That of Olsson et al. 2022
+    is another one: :func:`course_utils.heads.copying_score`. Complex eigenvalues come in conjugate pairs, so the sum is real.
     """
     eigenvalues = torch.linalg.eigvals(matrix)
     return (eigenvalues.sum().real / eigenvalues.abs().sum()).item()

@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_utils.ccs import Pairs
-from course_utils.interventions import stream_name
+from course_utils.errors import CourseError
 from course_utils.models import Transformer
+from course_utils.models.hooks import stream_name
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import CHARGES, VERDICTS, Questions, World
+
+NORMALISATIONS = ("none", "mean", "scale")
+
+
+class Pairs(NamedTuple):
+    """Activations of n questions, stated to be so and stated not to be so."""
+
+    positive: Float[Tensor, "n d_model"]
+    negative: Float[Tensor, "n d_model"]
+
+    @property
+    def difference(self) -> Float[Tensor, "n d_model"]:
+        """The positive side less the negative one."""
+        return self.positive - self.negative
+
+    def at(self, rows: Tensor | slice) -> Pairs:
+        """Some of the questions."""
+        return Pairs(self.positive[rows], self.negative[rows])
+
+
+def normalise(x: Float[Tensor, "n d_model"], how: str = "scale") -> Float[Tensor, "n d_model"]:
+    """One side of the pairs with its mean taken away, and divided by its standard deviation in each dimension.
+
+    Args:
+        x: activations, one question a row.
+        how: ``"none"`` changes nothing, ``"mean"`` takes the mean away, ``"scale"`` does both.
+
+    Raises:
+        CourseError: another ``how``.
+    """
+    if how not in NORMALISATIONS:
+        raise CourseError(f"Normalisation is one of {', '.join(NORMALISATIONS)}; it was {how!r}.")
+    if how == "none":
+        return x
+    centred = x - x.mean(0)
+    return centred if how == "mean" else centred / centred.std(0, correction=0).clamp_min(1e-6)
+
+
+def normalised(pairs: Pairs, how: str = "scale") -> Pairs:
+    """Each side normalised on its own, so that which side it is cannot be told from its mean.
+
+    Arguments and errors are those of :func:`normalise`.
+    """
+    return Pairs(normalise(pairs.positive, how), normalise(pairs.negative, how))
 
 
 def statements(

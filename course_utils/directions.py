@@ -41,7 +41,7 @@ def principal(difference: Float[Tensor, "n d_model"], k: int = 1) -> Float[Tenso
 
 
 def contrastive_pca(difference: Float[Tensor, "n d_model"]) -> Reader:
-    """The first principal component of the differences, cut at 0 (CRC-TPC of Burns et al.)."""
+    """CRC-TPC of Burns et al. 2022: the first principal component of the differences, cut at 0. Finds it without labels."""
     return Reader(principal(difference)[0])
 
 

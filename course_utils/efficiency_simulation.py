@@ -47,7 +47,7 @@ class TwoCircuits:
     classes: int = 113
 
     def train_loss(self, w_M: float, w_G: float) -> float:
-        """Cross-entropy in nats."""
+        """Cross-entropy in nats: the first part of :func:`train_and_test_loss`."""
         return math.log1p((self.classes - 1) * math.exp(-(w_M + w_G)))
 
     def cost(self, w_M: float, w_G: float) -> float:
@@ -140,6 +140,9 @@ def ungrok(circuits: TwoCircuits, steps: int, every: int = 50) -> Course:
     """Descent that starts where only G is there: what happens when training goes on with another, dearer or cheaper, M?
 
     The subset of the questions acts through ``norm_M`` alone.
+
+    Raises:
+        CourseError: κ of 2 or more.
     """
     g = settled_generaliser(circuits) ** (1 / circuits.factors)
     return simulate(circuits, steps, MEMORISE, g, every)
@@ -174,8 +177,8 @@ def cheapest_division(total: float, norm_M: float, norm_G: float, kappa: float) 
     """
     if kappa >= 2:
         return (total, 0.0) if norm_M < norm_G else (0.0, total)
-    ratio = (norm_M / norm_G) ** (2 * kappa / (2 - kappa))
-    return total / (1 + ratio), total * ratio / (1 + ratio)
+    tilt = math.tanh(kappa / (2 - kappa) * math.log(norm_M / norm_G))  # the ratio itself overflows close to κ = 2
+    return total * (1 - tilt) / 2, total * (1 + tilt) / 2
 
 
 def train_and_test_loss(w_M: float, w_G: float, classes: int) -> tuple[float, float]:
@@ -190,6 +193,9 @@ def ridge(norm_M: float, norm_G: float, kappa: float) -> float:
     """s_M / s_G on the ridge between the two circuits for κ > 2: (P_M / P_G)^(2 / (κ − 2)). Descent goes down either side.
 
     s is the scale of a circuit's parameters, w = s^κ. On the ridge the two slopes of the cost, per logit, are equal.
+
+    Raises:
+        CourseError: κ of 2 or less.
     """
     if kappa <= 2:
         raise CourseError(f"At κ = {kappa} there is no ridge between the circuits.")

@@ -23,18 +23,30 @@ what suffices for a method to go wrong; how often that happens in a network that
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_utils import ccs, directions
-from course_utils.ccs import Pairs
-from course_utils.directions import Reader
+from course_utils import ccs
 from course_utils.elk_beds import BEDS, Bed, BedSpec, Evidence, Split, load
+from course_utils.elk_methods import (
+    METHODS,
+    Method,
+    Scores,
+    Training,
+    black_box,
+    clusters,
+    largest_variance,
+    mean_difference,
+    random_direction,
+    regression,
+    search,
+    search_once,
+    unsaid,
+)
 from course_utils.errors import CourseError
 
 __all__ = [
@@ -44,36 +56,25 @@ __all__ = [
     "BedSpec",
     "Comparison",
     "Evidence",
+    "Method",
     "Results",
     "Run",
+    "Scores",
     "Split",
     "Training",
+    "black_box",
+    "clusters",
     "compare",
     "evaluate",
+    "largest_variance",
     "load",
+    "mean_difference",
+    "random_direction",
+    "regression",
+    "search",
+    "search_once",
+    "unsaid",
 ]
-
-
-class Training(NamedTuple):
-    """What a method learns from.
-
-    Attributes:
-        pairs: raw activations of questions stated both ways.
-        said: how much the network itself leans to yes (:func:`course_utils.contrast.leaning`).
-        seed: for whatever the method draws at random.
-        truth: the answers, for methods that are evaluated with ``labels=True``; else None.
-    """
-
-    pairs: Pairs
-    said: Float[Tensor, "n"]
-    seed: int = 0
-    truth: Bool[Tensor, "n"] | None = None
-
-
-Scores = Callable[[Evidence], Float[Tensor, "n"]]
-"""From what is shown of questions to a score for each, above 0 for yes."""
-Method = Callable[[Training], Scores]
-"""From what is shown of the questions to learn from to a function that answers others."""
 
 
 _kept = lru_cache(maxsize=40)(load)  # all beds with three networks, some 40 MB
@@ -153,7 +154,8 @@ def evaluate(
     than not, its scores are turned round: one bit, which it is given for nothing. Methods with labels are left as they are.
 
     Args:
-        method: is given a :class:`Training` and returns a function from :class:`Evidence` to scores (n,), above 0 for yes.
+        method: is given a :class:`~course_utils.elk_methods.Training` and returns a function from
+            :class:`~course_utils.elk_beds.Evidence` to scores (n,), above 0 for yes.
         labels: give it the truth of the training questions.
         beds: which of ``BEDS``.
         model_seeds: which of the networks trained alike.
@@ -230,6 +232,9 @@ def compare(methods: Mapping[str, tuple[Method, bool]], **settings: Any) -> Comp
     Args:
         methods: by name, a method and whether it is given labels, as in ``METHODS``.
         settings: as for :func:`evaluate`.
+
+    Raises:
+        CourseError: what :func:`evaluate` raises.
     """
     return Comparison({name: evaluate(method, labels=labels, **settings) for name, (method, labels) in methods.items()})
 
@@ -254,95 +259,3 @@ def _table(rows: list[list[str]]) -> str:
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
         for line in lines
     )
-
-
-def _seen(pairs: Pairs) -> Float[Tensor, "n d_model"]:
-    return ccs.normalised(pairs).difference
-
-
-def _answers(reader: Reader) -> Scores:
-    return lambda evidence: reader.scores(_seen(evidence.pairs))
-
-
-def _truth(training: Training) -> Bool[Tensor, "n"]:
-    if training.truth is None:
-        raise CourseError("This method learns from labels: evaluate it with labels=True.")
-    return training.truth
-
-
-def black_box(training: Training) -> Scores:
-    """What the network itself says."""
-    return lambda evidence: evidence.said
-
-
-def search(training: Training, restarts: int = 10) -> Scores:
-    """CCS: of several restarts the one with the lowest loss."""
-    probes = ccs.fit(ccs.normalised(training.pairs), restarts, seed=10 * training.seed)
-    kept = probes.lowest()
-
-    def scores(evidence: Evidence) -> Tensor:
-        positive, negative = (probes.probability(side)[kept] for side in ccs.normalised(evidence.pairs))
-        return positive - negative
-
-    return scores
-
-
-def search_once(training: Training) -> Scores:
-    """CCS from one random start."""
-    return search(training, restarts=1)
-
-
-def largest_variance(training: Training) -> Scores:
-    """Contrastive PCA: the direction along which the differences vary most."""
-    return _answers(directions.contrastive_pca(_seen(training.pairs)))
-
-
-def unsaid(training: Training, least: float = 0.75) -> Scores:
-    """What falls into two groups beside what the network says; the first component where nothing does.
-
-    The direction that goes with what is said is taken away. Of the five components that vary most in the rest, the one with
-    the largest ``(mean |z|)² / mean z²`` is kept if that is above ``least``: 1 for two equally frequent points, 2/π for a bell
-    curve.
-    """
-    difference = _seen(training.pairs)
-    spoken = directions.mean_difference(difference, training.said > training.said.mean()).direction
-    rest = directions.without(difference, spoken)
-    others = directions.principal(rest, 5)
-    z = rest @ others.T
-    two_groups = z.abs().mean(0) ** 2 / z.square().mean(0)
-    found = two_groups.max() > least
-    return _answers(Reader(others[two_groups.argmax()] if found else directions.principal(difference)[0]))
-
-
-def clusters(training: Training) -> Scores:
-    """The two clusters of the differences."""
-    return _answers(directions.two_means(_seen(training.pairs), training.seed))
-
-
-def regression(training: Training) -> Scores:
-    """Logistic regression on the differences, with labels."""
-    return _answers(directions.logistic(_seen(training.pairs), _truth(training)))
-
-
-def mean_difference(training: Training) -> Scores:
-    """From the mean difference of no to that of yes, with labels."""
-    return _answers(directions.mean_difference(_seen(training.pairs), _truth(training)))
-
-
-def random_direction(training: Training) -> Scores:
-    """A direction drawn at random."""
-    d_model = training.pairs.positive.shape[1]
-    return _answers(Reader(directions.random_directions(d_model, 1, training.seed)[0]))
-
-
-METHODS: dict[str, tuple[Method, bool]] = {
-    "black box": (black_box, False),
-    "CCS, lowest of 10": (search, False),
-    "CCS, one restart": (search_once, False),
-    "contrastive PCA": (largest_variance, False),
-    "what is not said": (unsaid, False),
-    "k-means": (clusters, False),
-    "logistic regression (labels)": (regression, True),
-    "mean difference (labels)": (mean_difference, True),
-    "random direction": (random_direction, False),
-}

@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_utils import contrast, zoo
-from course_utils.ccs import Pairs
+from course_utils.contrast import Pairs
 from course_utils.errors import CourseError
-from course_utils.interventions import stream_name
 from course_utils.models import Transformer
+from course_utils.models.hooks import stream_name
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import VERDICTS, Questions, World
 

@@ -51,7 +51,11 @@ def number(x: float, rtol: float = 1e-2, below: float = 0.0) -> str:
 
 
 def percent(x: float, step: float = 0.1) -> str:
-    """The fraction ``x`` in percent, to ``step`` percentage points (1, 0.1 …): ``percent(0.9731)`` is 97.3 %."""
+    """The fraction ``x`` in percent, to ``step`` percentage points (1, 0.1 …): ``percent(0.9731)`` is 97.3 %.
+
+    Raises:
+        CourseError: another step.
+    """
     places = round(-math.log10(step)) if step > 0 else 99
     if not 0 <= places <= 9 or not math.isclose(10.0**-places, step):
         raise CourseError(f"step is {step!r}; it must be 1, 0.1, 0.01 … percentage points.")

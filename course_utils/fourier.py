@@ -90,7 +90,7 @@ def fourier_2d(table: Float[Tensor, "p p *rest"], basis: Float[Tensor, "p p"]) -
         Coefficients: entry [i, j] belongs to basis[i] over a times basis[j] over b. Sums of squares are kept.
     """
     basis = basis.to(table.dtype)
-    return einsum(basis, basis, table, "i a, j b, a b ... -> i j ...")
+    return einsum(basis, einsum(basis, table, "i a, a b ... -> i b ..."), "j b, i b ... -> i j ...")
 
 
 def inverse_fourier_2d(
@@ -98,7 +98,7 @@ def inverse_fourier_2d(
 ) -> Float[Tensor, "p p *rest"]:
     """The function of (a, b) that has these coefficients."""
     basis = basis.to(coefficients.dtype)
-    return einsum(basis, basis, coefficients, "i a, j b, i j ... -> a b ...")
+    return einsum(basis, einsum(basis, coefficients, "i a, i j ... -> a j ..."), "j b, a j ... -> a b ...")
 
 
 class NeuronFrequency(NamedTuple):
@@ -225,6 +225,9 @@ def neuron_directions(W_L: Float[Tensor, "neuron p"], freqs: list[int]) -> Float
     Returns:
         For each k the vectors u_k and v_k whose outer products with the cos k and sin k waves over c make up W_L's part
         of frequency k. They are neither orthogonal nor of unit length.
+
+    Raises:
+        CourseError: an even p, or one below 3.
     """
     basis = fourier_basis(W_L.shape[1]).to(W_L.dtype)
     rows = [row for k in freqs for row in (2 * k - 1, 2 * k)]
@@ -237,6 +240,9 @@ def circle(W_E: Float[Tensor, "p d_model"], k: int) -> Float[Tensor, "p 2"]:
     The plane is spanned by the embedding's cos k and sin k components (two vectors of length d_model). Coordinates are
     taken along an orthonormal basis of it whose first axis lies along the cos k component; either axis may be turned
     round.
+
+    Raises:
+        CourseError: an even p, or one below 3.
     """
     basis = fourier_basis(W_E.shape[0]).to(W_E.dtype)
     components = basis[2 * k - 1 : 2 * k + 1] @ W_E  # (2, d_model)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -100,7 +101,7 @@ class OrthogonalGradient:
             gradient.mul_(length / gradient.norm().clamp_min(1e-30))
 
 
-def stablemax_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def stablemax_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n"]) -> Float[Tensor, ""]:
     """Cross-entropy with s(x) in place of exp(x): x + 1 above 0, 1 / (1 − x) below; the mean in nats, in float64.
 
     s grows like a line where exp explodes, so that a confident network's loss is not rounded to 0 (Prieto et al. 2025,

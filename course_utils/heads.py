@@ -49,8 +49,9 @@ def head_scores(pattern: Float[Tensor, "batch head query key"], targets: Int[Ten
 def copying_score(ov: Float[Tensor, "vocab vocab"]) -> float:
     """When the head attends to a token, does it raise that token's own logit? From −1 (never) to 1 (that one alone).
 
-    For each row of the full OV circuit: subtract the row's mean, keep what is positive, take the share of the token
-    itself; 0 for a row that raises nothing. Then 2·share − 1, averaged over tokens.
+    The copying score of Olsson et al. 2022; that of Elhage et al. 2021 is another one, by eigenvalues:
+    :func:`course_utils.circuits.eigenvalue_score`. For each row of the full OV circuit: subtract the row's mean, keep what
+    is positive, take the share of the token itself; 0 for a row that raises nothing. Then 2·share − 1, averaged over tokens.
     """
     raised = (ov - ov.mean(1, keepdim=True)).relu()
     total = raised.sum(1)

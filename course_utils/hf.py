@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_utils.ccs import Pairs
+from course_utils.contrast import Pairs
 from course_utils.errors import CourseError
 
 Template = Callable[[str], tuple[str, str]]

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_utils.models import Transformer
-from course_utils.models.hooks import HookFunction
+from course_utils.models.hooks import HookFunction, stream_name
 from course_utils.tasks import othello
 
 BATCH = 128  # cases run together
@@ -28,11 +28,6 @@ def set_score(
     """The smallest change after which each row's score, resid · direction + bias, is its target."""
     missing = target - (resid * direction).sum(1) - bias
     return resid + (missing / direction.square().sum(1))[:, None] * direction
-
-
-def stream_name(layer: int) -> str:
-    """The hook of the residual stream after a layer; −1 is the embedding."""
-    return "blocks.0.hook_resid_pre" if layer < 0 else f"blocks.{layer}.hook_resid_post"
 
 
 def logits_at(

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_utils import directions
-from course_utils.ccs import Pairs, Probes, agreement, ccs_loss, descend
+from course_utils.ccs import agreement, ccs_loss
+from course_utils.contrast import Pairs
 from course_utils.errors import CourseError
 
 
@@ -65,27 +66,6 @@ def normalised_together(pairs: Pairs, swapped: Pairs) -> tuple[Pairs, Pairs]:
         first.append((side - mean) / scale)
         second.append((other - mean) / scale)
     return Pairs(*first), Pairs(*second)
-
-
-def fit_swap_invariant(
-    pairs: Pairs, swapped: Pairs, strength: float = 10.0, restarts: int = 10, seed: int = 0, steps: int = 1000
-) -> Probes:
-    """Contrast-consistent search for a probe that does not change when a named nuisance is swapped.
-
-    Args:
-        pairs: normalised activations.
-        swapped: of the same questions after the swap, normalised in the same way (:func:`normalised_together`).
-        strength: of the price on changes, see :func:`swap_invariant_loss`.
-        restarts, seed, steps: as for :func:`course_utils.ccs.fit`.
-    """
-    rows, n = torch.cat([*pairs, *swapped]).T.contiguous(), len(pairs.positive)
-
-    def losses(weight: Tensor, bias: Tensor) -> Tensor:
-        p = torch.sigmoid(torch.addmm(bias[:, None], weight, rows))  # (restart, 4 n)
-        p_positive, p_negative, q_positive, q_negative = p.split(n, 1)
-        return swap_invariant_loss(p_positive, p_negative, q_positive, q_negative, strength)
-
-    return descend(losses, len(rows), restarts, seed, steps)
 
 
 def lowest_of(loss: Float[Tensor, "restart"], hit: Bool[Tensor, "restart"], k: int) -> float:

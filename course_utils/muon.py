@@ -73,12 +73,14 @@ class Muon:
         ]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets all gradients."""
         self.adam.zero_grad(set_to_none)
         for weight in self.matrices:
             weight.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
+        """One update of all weights by their gradients, with the learning rates and decays of ``param_groups``."""
         self.adam.step()
         lr, decay = self.param_groups[0]["lr"], self.param_groups[0]["weight_decay"]
         wide: dict[tuple[int, int], list[int]] = {}  # matrices of one shape, whichever way they lie, go together
@@ -99,9 +101,11 @@ class Muon:
                 weight.mul_(1 - lr * decay).add_(update.reshape(weight.shape), alpha=-lr * columns**0.5)
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to keep of both optimisers."""
         return {"adam": self.adam.state_dict(), "running": self.running}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what :meth:`state_dict` gave."""
         self.adam.load_state_dict(state["adam"])
         self.param_groups[1:] = self.adam.param_groups  # loading replaces them
         for running, stored in zip(self.running, state["running"], strict=True):

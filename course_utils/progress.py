@@ -31,7 +31,9 @@ def progress_losses(
     """Restricted loss over all questions, and excluded loss over the training questions.
 
     Restricted: the mean cross-entropy when only each class's mean and the directions cos and sin of w_k(a + b), k in
-    freqs, are kept of the logits. Excluded: when only those directions are removed.
+    freqs, are kept of the logits. Excluded: when only those directions are removed. The paper and chapter 22 take it over the
+    training questions; the loss without these directions in chapter 21 is that of
+    :func:`course_utils.fourier.split_logits`' second part over *all* questions, and is another number.
 
     Args:
         logits: at any moment of training, [a, b, c].

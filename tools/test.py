@@ -2,7 +2,8 @@
 
 The tests of the library and the tools, every solution notebook from its first cell to its last, and every chapter as a
 learner gets it, with no exercise solved. On Linux the solutions' evidence cells must also print what is stored;
-elsewhere the last digits may differ, so they only have to run. Further arguments go to pytest, for example ``python -m tools.test tests/checks -k fourier``.
+elsewhere the last digits may differ, so they only have to run. Further arguments go to pytest, for example
+``python -m tools.test tests/checks -k fourier``.
 """
 
 from __future__ import annotations

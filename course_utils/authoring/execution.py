@@ -43,7 +43,8 @@ class ExecutionReport:
 def execute(root: Path, pc: str, timeout: float = 600.0, store: bool = True) -> ExecutionReport:
     """Run the solution of chapter ``pc`` (``"21"``) and refresh its evidence; ``timeout`` is in seconds a cell.
 
-    Without ``store`` the run is only compared with what is stored: no file is written. Raises CourseError when there is no such chapter, or its source is wrong; a failing cell is in the report.
+    Without ``store`` the run is only compared with what is stored: no file is written. Raises CourseError when there is
+    no such chapter, or its source is wrong; a failing cell is in the report.
     """
     root = Path(root)
     chapter = parse(_source(root, pc), root)
@@ -95,7 +96,9 @@ def run(root: Path, chapter: Chapter, timeout: float = 600.0) -> tuple[list[Any]
     begun = [0]
     client.on_cell_start = lambda cell, cell_index: begun.append(cell_index)
     try:
-        client.execute(env=_environment(), cwd=str(folder), cleanup_kc=True)  # the manager is ours, and so is the kernel
+        client.execute(
+            env=_environment(), cwd=str(folder), cleanup_kc=True
+        )  # the manager is ours, and so is the kernel
     except CellExecutionError:
         return [], _failure(chapter, notebook.cells)
     except CellTimeoutError:

@@ -54,7 +54,6 @@ COURSE_CHECK_SECONDS rules over both; 0 means never). A call that hangs in C is 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
@@ -63,7 +62,7 @@ from typing import Any, TypeVar
 
 from course_utils.checks.outcome import CheckFailed, Outcome, Report
 from course_utils.checks.session import session
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, did_you_mean
 
 __all__ = ["CheckFailed", "Outcome", "Report", "UnknownCheck", "session", "topics", "yours_or"]
 
@@ -137,6 +136,5 @@ def __dir__() -> list[str]:
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+    guess = did_you_mean(name, known)
     return f"There is no {kind} called {name!r}.{guess} There are: {', '.join(known) or 'none yet'}."

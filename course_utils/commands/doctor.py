@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.text import Text
 
-from course_utils import diagnosis
+from course_utils import installation
 from course_utils.commands.screen import console, say
 
 
@@ -13,12 +13,12 @@ def doctor() -> None:
     """Look over the installation: Python, torch, the kernel, chapters, weights, your workspace. Exit code 1 if ill."""
     out = console()
     ill = False
-    for question in diagnosis.QUESTIONS:
+    for question in installation.QUESTIONS:
         try:
             finding = question()
         except Exception as error:  # one question that cannot be answered must not hide the others
-            problem = diagnosis.Problem(f"{question.__name__} could not be looked at: {error!r}.", "Report this.")
-            finding = diagnosis.Finding(question.__name__, "", (problem,))
+            problem = installation.Problem(f"{question.__name__} could not be looked at: {error!r}.", "Report this.")
+            finding = installation.Finding(question.__name__, "", (problem,))
         wrong = [p for p in finding.problems if not p.note]
         ill = ill or bool(wrong)
         sign, style = ("✗", "red") if wrong else ("!", "yellow") if finding.problems else ("✓", "green")

@@ -19,6 +19,11 @@ HookFunction = Callable[[Tensor, "HookPoint"], Tensor | None]
 """Called with the activation and the hook point. Return a tensor to put in its place, or None to leave it alone."""
 
 
+def stream_name(layer: int) -> str:
+    """The hook of the residual stream after a layer; −1 is the embedding."""
+    return "blocks.0.hook_resid_pre" if layer < 0 else f"blocks.{layer}.hook_resid_post"
+
+
 class HookPoint(nn.Module):
     """An identity function at which an activation can be read or replaced.
 

@@ -1,6 +1,6 @@
 """Clouds of points coloured by features of the questions, in two and in three dimensions.
 
-Which features are the differences between the two sides of a pair spread out along? (:class:`course_utils.ccs.Pairs`)
+Which features are the differences between the two sides of a pair spread out along? (:class:`course_utils.contrast.Pairs`)
 """
 
 from __future__ import annotations

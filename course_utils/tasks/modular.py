@@ -95,6 +95,9 @@ def table_loss(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "a
         logits: the logit of each class c for each question (a, b).
         task: says what is right, and which questions are in the training set.
         part: ``"train"``, ``"test"`` or ``"all"``.
+
+    Raises:
+        CourseError: another part.
     """
     chosen = _part(task, part)
     answers = labels(all_pairs(task.p), task)
@@ -102,7 +105,7 @@ def table_loss(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "a
 
 
 def table_accuracy(logits: Float[Tensor, "p p p"], task: ModularTask, part: str = "all") -> float:
-    """The fraction of questions whose largest logit is the right answer's; arguments as for :func:`table_loss`."""
+    """The fraction of questions whose largest logit is the right answer's; arguments and errors as for :func:`table_loss`."""
     chosen = _part(task, part)
     answers = labels(all_pairs(task.p), task)
     return (logits.flatten(0, 1)[chosen].argmax(-1) == answers[chosen]).double().mean().item()

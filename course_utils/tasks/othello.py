@@ -112,7 +112,11 @@ def tokens(moves: Int[Tensor, "*shape"], size: int) -> Int[Tensor, "*shape"]:
 
 
 def squares(tokens: Int[Tensor, "*shape"], size: int) -> Int[Tensor, "*shape"]:
-    """The square of each token; −1 for the token after the end."""
+    """The square of each token; −1 for the token after the end.
+
+    Raises:
+        CourseError: a board of that size is not on offer.
+    """
     return torch.cat([playable(size), torch.tensor([NO_MOVE])])[tokens]
 
 

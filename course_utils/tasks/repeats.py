@@ -115,6 +115,11 @@ def dictionary(task: RepeatTask) -> Int[Tensor, "half"]:
     return half + order
 
 
+def behind_source(source: Int[Tensor, "batch pos"]) -> Int[Tensor, "batch pos"]:
+    """Where should an induction head look? The place behind the one each token was copied from; −1: not copied."""
+    return torch.where(source >= 0, source + 1, -1)
+
+
 def predictable(source: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
     """At which places can the *next* token be known? Where this token and the next are copies of neighbours."""
     follows = (source[:, 1:] == source[:, :-1] + 1) & (source[:, :-1] >= 0)

@@ -6,14 +6,15 @@ from typing import Any
 
 import torch
 
-from course_utils import efficiency, fourier
+from course_utils import efficiency
 from course_utils.gradients import L2Penalty
+from course_utils.models import Transformer
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, Run
 from course_utils.zoo import store
 from course_utils.zoo.entry import Table
 from course_utils.zoo.problems import modular_logits
-from course_utils.zoo.recipes import neuron_logit_map
+from course_utils.zoo.recipes import logit_frequencies
 from course_utils.zoo.subsets import SubsetTransformer, starting_recipe
 
 NO_RULE = ModularTask(fraction=1.0, operation="random")
@@ -29,7 +30,7 @@ def measure_rest(run: Run) -> dict[str, Any]:
     """
     recipe, model, history = run.recipe, run.model, run.history
     problem: SubsetTransformer = recipe.problem
-    assert isinstance(recipe.gradient, L2Penalty)
+    assert isinstance(recipe.gradient, L2Penalty) and isinstance(model, Transformer)
     penalty = recipe.gradient.strength
     weights = list(model.parameters())
     squares = efficiency.squared_norm(weights)
@@ -45,7 +46,6 @@ def measure_rest(run: Run) -> dict[str, Any]:
     with torch.no_grad():
         right = problem.logits(model, dropped.pairs).argmax(1) == dropped.answers
     logits = modular_logits(problem, model)
-    shares = fourier.frequency_shares(neuron_logit_map(model).T.double(), fourier.fourier_basis(problem.task.p))  # type: ignore[arg-type]
     return {
         "size": len(train.pairs),
         "subset_seed": problem.subset_seed,
@@ -67,7 +67,7 @@ def measure_rest(run: Run) -> dict[str, Any]:
         "least_margin": margins.min().item(),
         "k_net": efficiency.scaling_exponent(model, lambda: train_margins().mean().item()),
         "trigonometric": efficiency.trigonometric_share(logits),
-        "key_frequencies": fourier.key_frequencies(shares),
+        "key_frequencies": logit_frequencies(model, problem.task.p),
         "test_accuracies": [round(accuracy, 4) for accuracy in history.get("test_accuracy", [])],
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from course_utils.training import Recipe, Run
@@ -45,3 +46,20 @@ class Table:
     about: str
     recipes: tuple[Recipe, ...]
     measure: Callable[[Run], dict[str, Any]]
+
+
+def measure_evaluation(recipe: Recipe, model: nn.Module) -> Metrics:
+    """What the problem evaluates."""
+    with torch.no_grad():
+        return dict(recipe.problem.evaluate(model))
+
+
+def at_least(**limits: float) -> Callable[[Metrics], list[str]]:
+    """Gates: each named metric must reach its limit."""
+
+    def problems(metrics: Metrics) -> list[str]:
+        return [
+            f"{name} is {metrics[name]:.3f}, under {limit:g}" for name, limit in limits.items() if metrics[name] < limit
+        ]
+
+    return problems

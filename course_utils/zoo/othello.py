@@ -16,7 +16,7 @@ from course_utils.legality import legality
 from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import othello
-from course_utils.zoo.sequences import TEST_SEED, batch_seed
+from course_utils.zoo.batches import TEST_SEED, part_of_many
 
 TARGETS = ("legal", "sampled")
 STEPS_AT_ONCE = 64  # games are made for so many steps at once: a large batch of boards costs a tenth as much a game
@@ -37,6 +37,7 @@ class Positions:
     sampled: Int[Tensor, "game pos"]
 
     def to(self, device: torch.device) -> Positions:
+        """The same on another device."""
         return Positions(self.tokens.to(device), self.legal.to(device), self.sampled.to(device))
 
 
@@ -78,6 +79,7 @@ class OthelloProblem:
             raise CourseError(f"Unknown targets {self.targets!r}: choose one of {', '.join(TARGETS)}.")
 
     def config(self) -> TransformerConfig:
+        """The shape of the network."""
         moves = othello.longest_game(self.size)
         return TransformerConfig(
             d_vocab=moves + 1, d_vocab_out=moves, n_ctx=moves - 1, d_model=self.d_model, n_heads=self.n_heads,
@@ -89,9 +91,8 @@ class OthelloProblem:
 
     def drawn(self, step: int, seed: int) -> Positions:
         """The games of this step."""
-        everything = _many(self.size, self.batch * STEPS_AT_ONCE, batch_seed(step // STEPS_AT_ONCE, seed))
-        first = self.batch * (step % STEPS_AT_ONCE)
-        rows = slice(first, first + self.batch)
+        many_seed, rows = part_of_many(step, seed, self.batch, STEPS_AT_ONCE)
+        everything = _many(self.size, self.batch * STEPS_AT_ONCE, many_seed)
         return Positions(everything.tokens[rows], everything.legal[rows], everything.sampled[rows])
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:

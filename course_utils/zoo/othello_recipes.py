@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from course_utils.training import Recipe
-from course_utils.zoo.entry import Entry
+from course_utils.zoo.entry import Entry, at_least, measure_evaluation
 from course_utils.zoo.othello import OthelloProblem
-from course_utils.zoo.sequence_recipes import at_least, measure_evaluation
 
 
 def games(problem: OthelloProblem, steps: int, seed: int = 0, **changes: Any) -> Recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,12 +27,19 @@ def cross_entropy(logits: Float[Tensor, "pairs p"], labels: Int[Tensor, "pairs"]
     return F.cross_entropy(logits.double(), labels)
 
 
+class Examples(NamedTuple):
+    """Questions and their answers."""
+
+    pairs: Int[Tensor, "pairs 2"]
+    answers: Int[Tensor, "pairs"]
+
+
 @lru_cache(maxsize=32)
-def _split(task: ModularTask) -> dict[str, tuple[Tensor, Tensor]]:
+def _split(task: ModularTask) -> dict[str, Examples]:
     pairs, mask = modular.all_pairs(task.p), modular.train_mask(task)
     answers = modular.labels(pairs, task)
     parts = {"train": mask, "test": ~mask}
-    return {part: (pairs[chosen], answers[chosen]) for part, chosen in parts.items()}
+    return {part: Examples(pairs[chosen], answers[chosen]) for part, chosen in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,12 @@ class ModularTransformer:
         )
         return Transformer(config, seed)
 
+    def examples(self, part: str) -> Examples:
+        """The questions trained on (``"train"``), or all others (``"test"``)."""
+        return _split(self.task)[part]
+
     def logits(self, model: nn.Module, pairs: Int[Tensor, "pairs 2"]) -> Float[Tensor, "pairs p"]:
+        """The logits at ``=``, by :func:`~course_utils.models.modular_shortcut.answer_logits`."""
         assert isinstance(model, Transformer)
         return answer_logits(model, pairs)
 
@@ -73,7 +86,7 @@ class StablemaxTransformer(ModularTransformer):
     """The same network trained with :func:`~course_utils.gradients.stablemax_loss`; evaluated by cross-entropy."""
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
-        pairs, answers = _split(self.task)["train"]
+        pairs, answers = self.examples("train")
         return stablemax_loss(self.logits(model, pairs), answers)
 
 
@@ -82,7 +95,7 @@ class Float32Transformer(ModularTransformer):
     """The same network with its training loss computed in float32, as most code does."""
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
-        pairs, answers = _split(self.task)["train"]
+        pairs, answers = self.examples("train")
         return F.cross_entropy(self.logits(model, pairs), answers)
 
 
@@ -97,7 +110,12 @@ class ModularMLP:
     def make_model(self, seed: int) -> MLP:
         return MLP(MLPConfig(self.task.p, self.d_hidden, self.task.p, self.init_scale), seed)
 
+    def examples(self, part: str) -> Examples:
+        """The questions trained on (``"train"``), or all others (``"test"``)."""
+        return _split(self.task)[part]
+
     def logits(self, model: nn.Module, pairs: Int[Tensor, "pairs 2"]) -> Float[Tensor, "pairs p"]:
+        """What the network gives for the sums of the pairs' one-hot vectors."""
         assert isinstance(model, MLP)
         # The product of a two-hot vector with W_in is the sum of two of its rows: a look-up, and exact.
         return F.embedding(pairs, model.W_in).sum(1).relu() @ model.W_out
@@ -113,7 +131,7 @@ ModularProblem = ModularTransformer | ModularMLP
 
 
 def _full_batch_loss(problem: ModularProblem, model: nn.Module) -> Float[Tensor, ""]:
-    pairs, answers = _split(problem.task)["train"]
+    pairs, answers = problem.examples("train")
     device = next(model.parameters()).device
     return cross_entropy(problem.logits(model, pairs.to(device)), answers.to(device))
 
@@ -121,7 +139,8 @@ def _full_batch_loss(problem: ModularProblem, model: nn.Module) -> Float[Tensor,
 def _split_metrics(problem: ModularProblem, model: nn.Module) -> dict[str, float]:
     device = next(model.parameters()).device
     metrics = {}
-    for part, (pairs, answers) in _split(problem.task).items():
+    for part in ("train", "test"):
+        pairs, answers = problem.examples(part)
         if len(pairs) == 0:
             continue
         logits, answers = problem.logits(model, pairs.to(device)), answers.to(device)

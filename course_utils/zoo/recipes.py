@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from course_utils import fourier
 from course_utils.models import MLP, Transformer
@@ -18,18 +20,22 @@ from course_utils.zoo.sequence_recipes import SEQUENCE_ENTRIES
 from course_utils.zoo.testbed_recipes import TESTBED_ENTRIES
 
 
-def neuron_logit_map(model: Transformer | MLP) -> torch.Tensor:
-    """W_L, from neurons to logits: W_out W_U of a one-layer transformer, W_out of the perceptron."""
+def neuron_logit_map(model: Transformer | MLP) -> Float[Tensor, "neuron d_vocab_out"]:
+    """W_L, from neurons to logits: W_out W_U of a one-layer transformer, W_out of the perceptron. Without gradients."""
     return (model.W_out if isinstance(model, MLP) else model.W_out[0] @ model.W_U).detach()
+
+
+def logit_frequencies(model: Transformer | MLP, p: int) -> list[int]:
+    """The key frequencies of W_L in a network that computes modulo p."""
+    shares = fourier.frequency_shares(neuron_logit_map(model).T.double(), fourier.fourier_basis(p))
+    return fourier.key_frequencies(shares)
 
 
 def measure_modular(recipe: Recipe, model: Any) -> Metrics:
     """Losses and accuracies on both parts of the split, the sum of squared weights, and the key frequencies of W_L."""
     with torch.no_grad():
         metrics: Metrics = recipe.problem.evaluate(model)
-    p = recipe.problem.task.p
-    shares = fourier.frequency_shares(neuron_logit_map(model).T.double(), fourier.fourier_basis(p))
-    metrics["key_frequencies"] = fourier.key_frequencies(shares)
+    metrics["key_frequencies"] = logit_frequencies(model, recipe.problem.task.p)
     return metrics
 
 

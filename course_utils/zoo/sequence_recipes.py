@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-
-import torch
-from torch import nn
 
 from course_utils.tasks.repeats import RepeatTask
 from course_utils.tasks.skip_trigrams import LargestTask, PhraseTask
 from course_utils.training import Recipe
-from course_utils.zoo.entry import Entry, Metrics
+from course_utils.zoo.entry import Entry, at_least, measure_evaluation
 from course_utils.zoo.sequences import RepeatProblem, SmearedRepeatProblem, TrigramProblem
-
-
-def measure_evaluation(recipe: Recipe, model: nn.Module) -> Metrics:
-    """What the problem evaluates."""
-    with torch.no_grad():
-        return dict(recipe.problem.evaluate(model))
-
-
-def at_least(**limits: float) -> Callable[[Metrics], list[str]]:
-    """Gates: each named metric must reach its limit."""
-
-    def problems(metrics: Metrics) -> list[str]:
-        return [
-            f"{name} is {metrics[name]:.3f}, under {limit:g}" for name, limit in limits.items() if metrics[name] < limit
-        ]
-
-    return problems
 
 
 def repeats(steps: int = 1200, seed: int = 0, problem: RepeatProblem | None = None, **changes: Any) -> Recipe:

@@ -112,7 +112,7 @@ def measure_induction(run: Run) -> dict[str, Any]:
     history = run.history
     drawn = repeats.draw(run.recipe.problem.task, 256, TABLE_SEED)
     logits, cache = model.run_with_cache(drawn.tokens)
-    targets = torch.where(drawn.source >= 0, drawn.source + 1, -1)
+    targets = repeats.behind_source(drawn.source)
     scores = [heads.head_scores(cache[f"blocks.{layer}.attn.hook_pattern"], targets) for layer in (0, 1)]
     losses, right = copied_losses(logits, drawn)
     n_heads = model.cfg.n_heads

@@ -16,13 +16,7 @@ from course_utils.models import Transformer, TransformerConfig
 from course_utils.tasks import repeats, skip_trigrams
 from course_utils.tasks.repeats import Repeats, RepeatTask
 from course_utils.tasks.skip_trigrams import LargestTask, PhraseTask, Questions
-
-TEST_SEED = 2**31 - 1
-
-
-def batch_seed(step: int, seed: int) -> int:
-    """A seed of its own for every step of every run, apart from that of the test sequences."""
-    return (seed * 1_000_003 + step) % TEST_SEED
+from course_utils.zoo.batches import TEST_SEED, batch_seed
 
 
 def copied_losses(
@@ -64,6 +58,7 @@ class RepeatProblem:
     data_seed: int = 0
 
     def config(self) -> TransformerConfig:
+        """The shape of the network."""
         return TransformerConfig(
             d_vocab=self.task.vocab, n_ctx=self.task.length, d_model=self.d_model,
             n_heads=self.n_heads, d_head=self.d_head, n_layers=self.n_layers,
@@ -93,7 +88,7 @@ class RepeatProblem:
             seen = _training_set(self.task, self.n_train, self.data_seed)
             metrics |= _named("train", *copied_losses(model(seen.tokens), seen))
         logits, cache = model.run_with_cache(drawn.tokens, names=lambda name: name.endswith("hook_pattern"))
-        targets = torch.where(drawn.source >= 0, drawn.source + 1, -1)
+        targets = repeats.behind_source(drawn.source)
         scores = [heads.head_scores(pattern, targets) for pattern in cache.values()]
         return {
             **metrics,
@@ -113,6 +108,7 @@ class HeldOutRepeatProblem(RepeatProblem):
     held_out: int = 8
 
     def drawn(self, step: int, seed: int) -> Repeats:
+        """The batch of this step, less the sequences that have such a token in a copy."""
         drawn = super().drawn(step, seed)
         allowed = (~(self.is_held_out(drawn.tokens) & (drawn.source >= 0))).all(1)
         return Repeats(drawn.tokens[allowed], drawn.source[allowed])

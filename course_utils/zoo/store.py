@@ -8,7 +8,6 @@ weights, float32 or float16), ``NAME.snapshots-N.safetensors`` (weights at earli
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, did_you_mean
 from course_utils.rows import Row, read_table
 from course_utils.training import History
 from course_utils.zoo.entry import Entry
@@ -38,9 +37,7 @@ def entry(name: str) -> Entry:
         CourseError: no model of that name; says which there are.
     """
     if name not in ENTRIES:
-        near = difflib.get_close_matches(name, ENTRIES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise CourseError(f"The zoo has no model {name!r}.{hint} It has: {', '.join(ENTRIES)}.")
+        raise CourseError(f"The zoo has no model {name!r}.{did_you_mean(name, ENTRIES)} It has: {', '.join(ENTRIES)}.")
     return ENTRIES[name]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils.consolidation import fisher_diagonal, pull_back
@@ -18,9 +17,9 @@ from course_utils.tasks import modular
 from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, State, train
 from course_utils.zoo import store
-from course_utils.zoo.problems import ModularTransformer, cross_entropy
+from course_utils.zoo.batches import batch_seed
+from course_utils.zoo.problems import Examples, ModularTransformer, cross_entropy
 from course_utils.zoo.recipes import ENTRIES
-from course_utils.zoo.sequences import batch_seed
 
 START_STEPS = 400
 """Of a starting network in the fast setting: it groks by step 300 (the table of seeds), and has some time to clean up."""
@@ -28,13 +27,6 @@ START_STEPS = 400
 
 FISHER_PROBES = 50
 """An entry of the Fisher diagonal is then right to a fifth, which is enough for orders of magnitude to matter."""
-
-
-class Examples(NamedTuple):
-    """Questions and their answers."""
-
-    pairs: Int[Tensor, "pairs 2"]
-    answers: Int[Tensor, "pairs"]
 
 
 @dataclass(frozen=True)
@@ -64,23 +56,6 @@ class SubsetTransformer(ModularTransformer):
         if self.start is not None:
             model.load_state_dict(starting_weights(self.start))
         return model
-
-    def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
-        device = next(model.parameters()).device
-        examples = self.examples("train")
-        return cross_entropy(self.logits(model, examples.pairs.to(device)), examples.answers.to(device))
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        device = next(model.parameters()).device
-        metrics = {}
-        for part in ("train", "test"):
-            pairs, answers = (tensor.to(device) for tensor in self.examples(part))
-            if len(pairs) > 0:
-                logits = self.logits(model, pairs)
-                metrics[f"{part}_loss"] = cross_entropy(logits, answers).item()
-                metrics[f"{part}_accuracy"] = (logits.argmax(-1) == answers).double().mean().item()
-        metrics["sum_of_squares"] = sum(weight.pow(2).sum().item() for weight in model.parameters())
-        return metrics
 
     def examples(self, part: str) -> Examples:
         """The questions trained on (``"train"``), all others (``"test"``), or those of the task that were left out
@@ -140,7 +115,7 @@ class ProtectedTransformer(SubsetTransformer):
         return super().loss(model, step, seed) + self.strength * pull
 
 
-def drop(activations: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+def drop(activations: Float[Tensor, "*shape"], rate: float, generator: torch.Generator) -> Float[Tensor, "*shape"]:
     """Dropout: each number becomes 0 with this probability, and the others grow so that the mean stays."""
     kept = torch.rand(activations.shape, generator=generator) >= rate
     return activations * kept.to(activations) / (1 - rate)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, did_you_mean
 from course_utils.gradients import OrthogonalGradient, SlowGradient
 from course_utils.rows import Row
 from course_utils.sweeps import sweep
@@ -199,8 +198,7 @@ def named(name: str) -> Table:
         CourseError: there is none; says which there are.
     """
     if name not in TABLES:
-        near = difflib.get_close_matches(name, TABLES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, TABLES)
         raise CourseError(f"There is no table {name!r}.{hint} There are: {', '.join(TABLES)}.")
     return TABLES[name]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_utils.models import Transformer, TransformerConfig
 from course_utils.models.fused import fused_logits
 from course_utils.tasks import testbed
 from course_utils.tasks.testbed import ODD_WORDS, OUTCOMES, TASTES, VERDICTS, World
-from course_utils.zoo.sequences import TEST_SEED, batch_seed
+from course_utils.zoo.batches import TEST_SEED, part_of_many
 
 STEPS_AT_ONCE = 16
 
@@ -36,6 +36,7 @@ class DocumentProblem:
     n_test: int = 2000
 
     def config(self) -> TransformerConfig:
+        """The shape of the network."""
         return TransformerConfig(
             d_vocab=len(self.world.words), n_ctx=self.world.length, d_model=self.d_model, n_heads=self.n_heads,
             d_head=self.d_model // self.n_heads, n_layers=self.n_layers, d_mlp=4 * self.d_model, activation="gelu",
@@ -45,11 +46,10 @@ class DocumentProblem:
     def make_model(self, seed: int) -> Transformer:
         return Transformer(self.config(), seed)
 
-    def drawn(self, step: int, seed: int) -> Tensor:
+    def drawn(self, step: int, seed: int) -> Int[Tensor, "document pos"]:
         """The documents of this step."""
-        everything = _many(self.world, self.batch * STEPS_AT_ONCE, batch_seed(step // STEPS_AT_ONCE, seed))
-        first = self.batch * (step % STEPS_AT_ONCE)
-        return everything[first : first + self.batch]
+        many_seed, rows = part_of_many(step, seed, self.batch, STEPS_AT_ONCE)
+        return _many(self.world, self.batch * STEPS_AT_ONCE, many_seed)[rows]
 
     def loss(self, model: nn.Module, step: int, seed: int) -> Float[Tensor, ""]:
         assert isinstance(model, Transformer)
@@ -66,7 +66,7 @@ class DocumentProblem:
 
 
 @lru_cache(maxsize=2)
-def _many(world: World, n: int, seed: int) -> Tensor:
+def _many(world: World, n: int, seed: int) -> Int[Tensor, "document pos"]:
     return testbed.documents(world, testbed.draw(world, n, seed), seed + 1).tokens
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from course_utils.tasks.testbed import World
 from course_utils.training import Recipe
-from course_utils.zoo.entry import Entry
-from course_utils.zoo.sequence_recipes import at_least, measure_evaluation
+from course_utils.zoo.entry import Entry, at_least, measure_evaluation
 from course_utils.zoo.testbed import DocumentProblem
 
 SEEDS = (0, 1, 2)

@@ -56,6 +56,18 @@ def ungrokking_by_adamw(decay: float, subset: int, size: int = 350) -> Recipe:
     )
 
 
+def questions(problem: SubsetTransformer) -> dict[str, Any]:
+    """The columns that say what was trained on, and from which network."""
+    return {"size": problem.size, "subset_seed": problem.subset_seed, "start": problem.start}
+
+
+def ending(history: History) -> dict[str, Any]:
+    """The columns that say where a run ended, and how accurate it was on the way there."""
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
+    accuracies = [round(accuracy, 4) for accuracy in history["test_accuracy"]]
+    return {**{name: history[name][-1] for name in names}, "test_accuracies": accuracies}
+
+
 def below(share: float) -> Callable[[float], bool]:
     """Is a value under this?"""
     return lambda value: value < share
@@ -66,9 +78,7 @@ def measure_time(run: Run) -> dict[str, Any]:
     problem: SubsetTransformer = run.recipe.problem
     history = run.history
     return {
-        "size": problem.size,
-        "subset_seed": problem.subset_seed,
-        "start": problem.start,
+        **questions(problem),
         "decay": run.recipe.weight_decay,
         "lr": run.recipe.lr,
         **{
@@ -97,16 +107,7 @@ def protected(strength: float) -> Recipe:
 def measure_protected(run: Run) -> dict[str, Any]:
     """Where the run ended, by the strength of its protection; losses are without the pull."""
     problem: ProtectedTransformer = run.recipe.problem
-    history = run.history
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
-    return {
-        "size": problem.size,
-        "subset_seed": problem.subset_seed,
-        "start": problem.start,
-        "strength": problem.strength,
-        **{name: history[name][-1] for name in names},
-        "test_accuracies": [round(accuracy, 4) for accuracy in history["test_accuracy"]],
-    }
+    return {**questions(problem), "strength": problem.strength, **ending(run.history)}
 
 
 def dropping_out(rate: float, size: int, subset: int) -> Recipe:
@@ -117,15 +118,7 @@ def dropping_out(rate: float, size: int, subset: int) -> Recipe:
 def measure_dropout(run: Run) -> dict[str, Any]:
     """Where a run under dropout ended, measured without it."""
     problem: DropoutTransformer = run.recipe.problem
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
-    return {
-        "size": problem.size,
-        "subset_seed": problem.subset_seed,
-        "start": problem.start,
-        "rate": problem.rate,
-        **{name: run.history[name][-1] for name in names},
-        "test_accuracies": [round(accuracy, 4) for accuracy in run.history["test_accuracy"]],
-    }
+    return {**questions(problem), "rate": problem.rate, **ending(run.history)}
 
 
 def held(kept: str, subset: int) -> Recipe:
@@ -140,17 +133,13 @@ def held(kept: str, subset: int) -> Recipe:
 
 def measure_held(run: Run) -> dict[str, Any]:
     """Where the run ended, by the penalty and the names of the weights that were held still."""
-    gradient, problem, history = run.recipe.gradient, run.recipe.problem, run.history
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
+    gradient = run.recipe.gradient
     return {
         "penalty": gradient.strength if isinstance(gradient, PartialL2Penalty) else 0.0,
         "frozen": list(gradient.frozen) if isinstance(gradient, PartialL2Penalty) else [],
         "lr": run.recipe.lr,
-        "size": problem.size,
-        "subset_seed": problem.subset_seed,
-        "start": problem.start,
-        **{name: history[name][-1] for name in names},
-        "test_accuracies": [round(accuracy, 4) for accuracy in history["test_accuracy"]],
+        **questions(run.recipe.problem),
+        **ending(run.history),
     }
 
 

@@ -46,7 +46,11 @@ def rebuild(name: str, out_dir: Path, progress: bool = False) -> Path:
 
 
 def write(name: str, run: Run, out_dir: Path) -> Path:
-    """Write the files of a finished run and the card that describes them."""
+    """Write the files of a finished run and the card that describes them.
+
+    Raises:
+        CourseError: the model does not pass the gates of its entry; nothing is written then.
+    """
     entry = store.entry(name)
     state = {k: (v.half() if entry.half else v).contiguous() for k, v in run.model.state_dict().items()}
     shipped: nn.Module = run.recipe.problem.make_model(run.recipe.seed)

@@ -22,16 +22,10 @@ from course_utils.zoo.efficiency_tables import EFFICIENCY_TABLES, measure_rest, 
 from course_utils.zoo.subsets import SubsetTransformer
 from course_utils.zoo.ungrokking_tables import HELD, UNGROKKING_TABLES, WEIGHTS, measure_held
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = ModularTask(p=7, fraction=0.8)
 TINY = {"d_model": 8, "n_heads": 2, "d_mlp": 16}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def seeded(*shape: int, seed: int = 0) -> torch.Tensor:

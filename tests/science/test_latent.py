@@ -34,7 +34,12 @@ def test_a_search_that_must_not_change_in_a_swap_finds_the_truth_beside_a_larger
     raw = ccs.normalised(pairs, "mean")
     assert right(ccs.fit(raw, 5), raw, nuisance).min() > 0.95
     before, after = latent.normalised_together(pairs, planted(swap=True)[0])
-    found = latent.fit_swap_invariant(before, after, restarts=5)
+    rows = torch.cat([*before, *after]).T
+
+    def losses(weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return latent.swap_invariant_loss(*torch.sigmoid(weight @ rows + bias[:, None]).split(N, 1))
+
+    found = ccs.descend(losses, D, restarts=5)
     assert right(found, before, truth).min() > 0.95
 
 

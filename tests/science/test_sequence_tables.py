@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from course_utils import zoo
-from course_utils.training import train
 from course_utils.zoo.sequences import HeldOutRepeatProblem
 
 # A column of verdicts, and for numbers how far two machines may differ (absolute).
@@ -19,11 +18,9 @@ COMPARED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPARED)
-def test_the_first_row_of_its_kind_comes_out_again(name):
+def test_the_first_row_of_its_kind_comes_out_again(name, made_again):
     kind, columns = COMPARED[name]
-    row = next(row for row in zoo.table(name) if kind.items() <= row.items())
-    recipe = next(recipe for recipe in zoo.TABLES[name].recipes if recipe.digest() == row["recipe"])
-    again = zoo.TABLES[name].measure(train(recipe))
+    row, again = made_again(name, kind)
     for column, distance in columns.items():
         assert again[column] == pytest.approx(row[column], abs=distance), column
 

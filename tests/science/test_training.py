@@ -20,6 +20,8 @@ from course_utils.tasks.modular import ModularTask
 from course_utils.training import Recipe, Run, first_step, learning_rate, train
 from course_utils.zoo.problems import ModularMLP, ModularTransformer, _split, cross_entropy
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = Recipe(
     ModularTransformer(ModularTask(p=7, fraction=0.5), d_model=8, n_heads=2, d_mlp=16),
     steps=30, lr=1e-2, log_every=5, snapshots=(0, 7, 20, 30),
@@ -27,14 +29,6 @@ SMALL = Recipe(
 
 
 FILTERED = replace(SMALL, gradient=SlowGradient())
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def same(one: Run, other: Run) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from course_utils import zoo
-from course_utils.training import train
 
 # A column of verdicts, and for numbers how far two machines may differ (relative).
 COMPARED = {
@@ -20,14 +18,9 @@ COMPARED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPARED)
-def test_the_first_row_of_its_kind_comes_out_again(name):
+def test_the_first_row_of_its_kind_comes_out_again(name, made_again):
     kind, columns = COMPARED[name]
-    row = next(row for row in zoo.table(name) if kind.items() <= row.items())
-    recipe = next(recipe for recipe in zoo.TABLES[name].recipes if recipe.digest() == row["recipe"])
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    again = zoo.TABLES[name].measure(train(recipe))
-    torch.set_num_threads(before)
+    row, again = made_again(name, kind)
     for column, distance in columns.items():
         assert again[column] == pytest.approx(row[column], rel=distance), column
 

@@ -164,6 +164,14 @@ MISTAKES = [
         "over or under 1.",
     ),
     Mistake(
+        "threshold a little under 2",
+        lambda total, norm_M, norm_G, kappa: (_cheaper_alone if kappa >= 1.95 else _right)(
+            total, norm_M, norm_G, kappa
+        ),
+        "You give everything to one circuit before κ is 2. Close to 2 the cheaper circuit has most of it; only from 2 itself on "
+        "has it all.",
+    ),
+    Mistake(
         "dearer circuit alone",
         _divided(lambda P, kappa: P ** _exponent(kappa), _dearer_alone),
         "From κ = 2 on you give everything to one circuit, rightly, but to the one with the greater P.",
@@ -198,6 +206,7 @@ _QUESTIONS = (
     (12.0, 1.0, 1.3, 1.7),
     (1.0, 3.0, 2.5, 0.8),
     (20.0, 1.1, 1.0, 1.9),
+    (5.0, 1.01, 1.0, 1.97),
     (7.0, 2.0, 0.5, 3.0),
     (5.0, 0.9, 1.4, 2.5),
     (8.0, 1.2, 1.0, 2.0),

@@ -53,7 +53,7 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         "line 7: `len(set(sizes.tolist())) < 3` → `len(set(sizes.tolist())) < 2`": _GUARD,
     },
     "test_ridge": {
-        "line 6: `kappa <= 2` → `kappa < 2`": _POSITIVE,
+        "line 9: `kappa <= 2` → `kappa < 2`": _POSITIVE,
     },
     "test_pull_back": {
         "line 9: `weight - anchor[name]` → `anchor[name] - weight`": "The difference is squared.",
@@ -65,7 +65,7 @@ OTHER_RIGHT_MUTANTS: dict[str, dict[str, str]] = {
         "line 1: `0.01` → `0.02`": "The error is of the order of step² with this default too.",
     },
     "test_ridge": {  # beside κ > 2 they differ
-        "line 6: `if kappa <= 2` → `if False`": _POSITIVE,
-        "line 6: `kappa <= 2` → `kappa <= 1`": _POSITIVE,
+        "line 9: `if kappa <= 2` → `if False`": _POSITIVE,
+        "line 9: `kappa <= 2` → `kappa <= 1`": _POSITIVE,
     },
 }

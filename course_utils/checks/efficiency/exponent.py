@@ -168,7 +168,7 @@ class _Before:
 
 @check(
     reference=efficiency.scaling_exponent,
-    alternatives=[scalings.by_vector, scalings.by_state, scalings.by_line],
+    alternatives=[scalings.by_vector, scalings.by_state, scalings.by_line, scalings.by_single_logarithms],
     mistakes=MISTAKES,
     cases=lambda: [sum_of(Terms(0.7, 1.2, 0.5), 4, 61), (*sum_of(Terms(-0.5, 2.0, 0.6), 2, 71), 0.003)],
 )
@@ -193,7 +193,7 @@ def test_scaling_exponent(answer: Any) -> None:
         (Terms(1.0, 0.5, 0.8), 0.01),
         (Terms(0.5, 3.0, 0.4), 0.001),
         (Terms(-0.6, 1.5, 0.5), 0.02),
-        (Terms(2.0, 1.0, 1.5), 0.0005),
+        (Terms(-1.5, 1.0, 1.0), 0.0005),
     ):
         size = round(2 * terms.first) + 1
         model, margin = sum_of(terms, size, seed=size)
@@ -208,6 +208,6 @@ def test_scaling_exponent(answer: Any) -> None:
             rtol=0,
             atol=terms.slack(step),
             what=f"the exponent of {whose}, with a step of {step:g}",
-            why="Worked out from the formula. What is off by no more than about step² is accepted.",
+            why="Worked out from the formula. What is off by about step², or by rounding in single precision, is accepted.",
         )
         before.expect_unchanged(whose)

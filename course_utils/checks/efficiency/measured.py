@@ -48,11 +48,15 @@ class Terms(NamedTuple):
         return (self.first + 5 * self.fifth) / self.at(1)
 
     def slack(self, step: float) -> float:
-        """Ten times by how much two ways to measure the slope with this step are off: an error of the order of step²."""
+        """Ten times by how much two ways to measure the slope with this step are off, an error of the order of step²; and what
+        logarithms of margins and scales in single precision are off, which is divided by the step."""
         below, above = self.at(1 - step), self.at(1 + step)
         logarithmic = math.log(above / below) / math.log((1 + step) / (1 - step))
         relative = (above - below) / (2 * step * self.at(1))
-        return 10 * max(abs(logarithmic - self.exponent()), abs(relative - self.exponent())) + 1e-6
+        return (
+            10 * max(abs(logarithmic - self.exponent()), abs(relative - self.exponent()))
+            + 2e-7 * (1 + self.exponent()) / step
+        )
 
 
 class Sum(nn.Module):

@@ -15,10 +15,10 @@ from torch import nn
 def two_scales(
     model: nn.Module,
     margin: Callable[[], float],
-    slope: Callable[[float, float], float],
+    slope: Callable[[float, float], Any],
     scales: tuple[float, float],
     put_back: bool = True,
-) -> float:
+) -> Any:
     """What a function makes of the margins at two scales."""
     kept = copy.deepcopy(model.state_dict())
     values = []
@@ -69,6 +69,16 @@ def by_line(model: nn.Module, margin: Callable[[], float], step: float = 0.01) -
     for p, old in zip(model.parameters(), kept, strict=True):
         p.data = old
     return torch.tensor(np.polyfit(np.log(scales), np.log(values), 1)[0])
+
+
+def by_single_logarithms(model: nn.Module, margin: Callable[[], float], step: float = 0.01) -> Any:
+    """Margins and scales as tensors, which are float32: their rounding is divided by the step."""
+
+    def slope(low: float, high: float) -> torch.Tensor:
+        margins, scales = torch.tensor([low, high]).log(), torch.tensor([1 - step, 1 + step]).log()
+        return (margins[1] - margins[0]) / (scales[1] - scales[0])
+
+    return two_scales(model, margin, slope, (1 - step, 1 + step))
 
 
 def variant(slope: Callable[[float, float, float], float], low: float = -1.0, high: float = 1.0) -> Any:

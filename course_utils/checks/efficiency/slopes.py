@@ -117,6 +117,11 @@ MISTAKES = [
         "Your slope of the loss has C where J has C − 1, the number of wrong classes.",
     ),
     Mistake(
+        "113 classes",
+        _variant(loss=lambda c, w: -1 / (1 + math.exp(w) / 112)),
+        "Your slope of the loss has 113 classes whatever the number is. It stands in `circuits.classes`.",
+    ),
+    Mistake(
         "1 + … left out",
         _variant(loss=lambda c, w: -(c.classes - 1) * math.exp(-w)),
         "Your slope of the loss is the derivative of what stands in the logarithm. By the chain rule it has to be divided by "
@@ -203,12 +208,15 @@ def test_slopes(answer: Any) -> None:
         found = call(answer, circuits, w_M, w_G, returns=(float, float))
         at = f"at w_M = {w_M:g}, w_G = {w_G:g} for {circuits}"
         expect_finite(list(found), what=f"the slopes {at}")
-        for mine, wanted, name in zip(found, _measured(circuits, w_M, w_G), ("w_M", "w_G"), strict=True):
+        for mine, wanted, name, w in zip(found, _measured(circuits, w_M, w_G), ("w_M", "w_G"), (w_M, w_G), strict=True):
+            mirror = (
+                "" if w else " (the cost of a negative weight is taken to be that of its size: at 0 its slope is 0)"
+            )
             expect_close(
                 mine,
                 wanted,
                 rtol=1e-4,
                 atol=1e-6,
                 what=f"∂J/∂{name} {at}",
-                why=f"Measured: how J changes when {name} alone is moved by 0.0001 to either side.",
+                why=f"Measured: how J changes when {name} alone is moved by 0.0001 to either side{mirror}.",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -150,7 +151,34 @@ def _wrong_base(sizes: Array, accuracies: Array) -> Pair:
     return 10**middle, 81 ** (1 / steepness)
 
 
+def _without_a_start(curve: Callable[..., Any], change: Callable[[Any, Any], Any]) -> Any:
+    """A wrong answer that leaves it to SciPy where the search begins."""
+
+    def wrong(sizes: Array, accuracies: Array) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return change(*curve_fit(curve, sizes, accuracies)[0])
+
+    return wrong
+
+
+def _logistic(sizes: Array, log_m: Any, log_s: Any) -> Array:
+    return 1 / (1 + np.exp(np.exp(log_s) * (log_m - np.log(sizes))))
+
+
 MISTAKES = [
+    Mistake(
+        "no starting value",
+        _without_a_start(_logistic, lambda m, s: (float(np.exp(m)), float(81 ** np.exp(-s)))),
+        "Your search ends far from the points, because it starts far from them: without `p0`, `curve_fit` begins with 1 for "
+        "every number that it looks for. Give it a starting value, such as the size whose accuracy is nearest to ½.",
+    ),
+    Mistake(
+        "no starting value, without logarithms",
+        _without_a_start(lambda D, m, s: 1 / (1 + (m / D) ** s), lambda m, s: (float(m), float(81 ** (1 / s)))),
+        "Your search finds its way to some points and not to others, because it starts at 1 for every number: that is what "
+        "`curve_fit` does without `p0`. Give it a starting value, such as the size whose accuracy is nearest to ½.",
+    ),
     Mistake(
         "width first",
         lambda *args: _right(*args)[::-1],
@@ -262,6 +290,17 @@ def _noisy(seed: int, n: int, midpoint: float, width: float, repeats: int = 1) -
     return sizes, np.clip(_curve(sizes, midpoint, width) + draw.normal(scale=0.06, size=len(sizes)), 0, 1)
 
 
+def _expect_among(midpoint: float, sizes: Array, what: str) -> None:
+    """The midpoint is not beyond all sizes by many orders of magnitude, where a search ends that has lost its way."""
+    expect(
+        not midpoint > 1e6 * sizes.max() and not 0 <= midpoint < 1e-6 * sizes.min(),
+        what=f"the midpoint {what} is nowhere near them",
+        why="A search that starts far from the points may find no way to them: does yours get a starting value?",
+        expected=f"among the sizes, which go from {sizes.min():.4g} to {sizes.max():.4g}",
+        got=f"{midpoint:.4g}",
+    )
+
+
 @check(
     reference=efficiency.transition,
     alternatives=[_by_curve_fit, _by_simplex, _by_newton],
@@ -273,6 +312,7 @@ def test_transition(answer: Any) -> None:
     for sizes, midpoint, width in _EXACT:
         what = f"of {len(sizes)} points exactly on the curve with m = {midpoint:g} and s = {_81 / math.log(width):.4g}"
         found = call(answer, sizes, _curve(sizes, midpoint, width), returns=(float, float))
+        _expect_among(found[0], sizes, what)
         expect_finite(list(found), what=f"(midpoint, width) {what}")
         expect_close(found[0], midpoint, rtol=1e-3, atol=0, what=f"the midpoint {what}", why="There the curve is at ½.")
         expect_close(
@@ -287,6 +327,7 @@ def test_transition(answer: Any) -> None:
         sizes, accuracies = _noisy(i, n, midpoint, width, repeats)
         what = f"of {len(sizes)} noisy points around D = {midpoint:g}"
         middle, factor = call(answer, sizes, accuracies, returns=(float, float))
+        _expect_among(middle, sizes, what)
         expect_finite([middle, factor], what=f"(midpoint, width) {what}")
         expect(
             middle > 0, what=f"the midpoint {what}", why="It is a number of questions.", expected="above 0", got=middle

@@ -45,9 +45,14 @@ def _of_gap(change: Callable[[Tensor], Tensor]) -> Any:
     return lambda logits, labels: change(_gap(logits, labels))
 
 
-def _zero_mask(logits: Tensor, labels: Tensor) -> Tensor:
-    masked = logits.scatter(1, labels[:, None], 0.0)
-    return F.softplus(masked.logsumexp(1) - _right_logit(logits, labels))
+def _masked_with(value: float) -> Any:
+    """A wrong answer that puts a number in the place of the right class's logit."""
+
+    def wrong(logits: Tensor, labels: Tensor) -> Tensor:
+        masked = logits.scatter(1, labels[:, None], value)
+        return F.softplus(masked.logsumexp(1) - _right_logit(logits, labels))
+
+    return wrong
 
 
 def _top_for_label(logits: Tensor, labels: Tensor) -> Tensor:
@@ -146,9 +151,18 @@ MISTAKES = [
     ),
     Mistake(
         "right class masked with 0",
-        _zero_mask,
+        _masked_with(0.0),
         "You put the right class's logit at 0 before the logsumexp. A logit of 0 still counts, as e⁰ = 1: to take a class "
         "out its logit has to be −∞.",
+    ),
+    *(
+        Mistake(
+            f"right class masked with {value:.0e}",
+            _masked_with(value),
+            "You put a large negative number in the place of the right class's logit before the logsumexp. It counts where the "
+            "other logits lie lower still: to take a class out its logit has to be −∞.",
+        )
+        for value in (-1e4, -1e9)
     ),
     Mistake(
         "logits overwritten",
@@ -223,6 +237,7 @@ def _cases() -> list[tuple[Tensor, Tensor]]:
         _examples([24.0, 25.0, 24.5], 4, seed=43, dtype=torch.float32),
         _examples([40.0, 41.0], 3, seed=44),
         _examples([-900.0, -1000.0], 7, seed=45),
+        _examples([2.0, -3.0, 1.5], 4, seed=47, level=-1e10),  # no finite number is low enough to stand for −∞
         _examples([1.0, -2.0, 0.5], 5, seed=46, level=30_000.0),  # single precision has no digits left for these
     ]
 
@@ -246,6 +261,7 @@ def test_exact_loss(answer: Any) -> None:
         ("right classes far behind, in float32", _examples([-30.0, -95.0, -400.0], 7, seed=5, dtype=torch.float32)),
         ("right classes far behind", _examples([-50.0, -800.0], 3, seed=6)),
         ("large logits", _examples([2.0, -1.0, 30.0, -4.0, 7.0], 9, seed=7, level=5000.0)),
+        ("logits far below 0", _examples([2.0, -1.0, 5.0], 5, seed=9, level=-1e10)),
         ("two classes", _examples([1.0, -70.0, 50.0], 2, seed=8, level=-3.0)),
     ):
         given = noncontiguous(logits) if words == "113 classes" else logits

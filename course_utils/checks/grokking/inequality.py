@@ -87,19 +87,19 @@ MISTAKES = [
         "Take absolute values, then sort.",
     ),
     Mistake(
-        "one half missing",
+        "1 missing in the weights",
         _variant(shift=0.0),
-        "Your weights are (n − k)/n: the ½ is missing, and equal values come out at 1/n in place of 0.",
+        "Your weights are 2i − n: the −1 is missing, and equal values come out at 1/n in place of 0.",
     ),
     Mistake(
         "ranks from 0",
         _variant(shift=1.5),
-        "Your ranks run from 0 to n − 1. The formula counts from 1: the smallest value has k = 1, the largest k = n.",
+        "Your ranks run from 0 to n − 1. The formula counts from 1: the smallest value has i = 1, the largest i = n.",
     ),
     Mistake(
-        "1 in place of one half",
+        "2 in place of 1 in the weights",
         _variant(shift=1.0),
-        "Your weights are (n − k + 1)/n: with 1 in place of ½, equal values come out at −1/n in place of 0.",
+        "Your weights are 2i − n − 2: with −2 in place of −1, equal values come out at −1/n in place of 0.",
     ),
     Mistake(
         "n − 1 in place of n",
@@ -116,6 +116,16 @@ MISTAKES = [
         "factor 2 missing",
         _variant(factor=1.0),
         "The factor 2 is missing: equal values have to give 0, and yours give ½.",
+    ),
+    Mistake(
+        "factor 2 missing in the weights",
+        lambda values: _formula(values.abs(), shift=1.0, factor=1.0) - 1,
+        "Your weights are i − n − 1: the 2 before i is missing, and no weight is positive.",
+    ),
+    Mistake(
+        "n missing in the denominator",
+        lambda values: _formula(values.abs()) * len(values),
+        "Your result is n times too large: the denominator is n times the sum of the values.",
     ),
     Mistake(
         "not divided by n",

@@ -18,7 +18,7 @@
 # *What does a network compute when it adds?*
 #
 # A small transformer was shown 30 % of all the sums a + b modulo 113, and no rule. For thousands of steps it knew those
-# sums by heart and no others. Then it began to answer every sum there is.
+# sums by heart and hardly any others. Then it began to answer every sum there is.
 #
 # Run the next two cells. The first loads the network. The second asks it all 12 769 questions and draws what eight of
 # its parts do on each one: the question's a runs down, its b runs across.
@@ -48,11 +48,11 @@ attention = cache["blocks.0.attn.hook_pattern"][:, :, -1].reshape(p, p, 4, 3)  #
 some = [97, 26, 293, 341]  # four of the 512 neurons
 pictures = torch.cat([attention[..., 0].permute(2, 0, 1).double(), neurons[:, :, some].permute(2, 0, 1)])
 names = [f"head {h}: attention to a" for h in range(4)] + [f"neuron {n}" for n in some]
-figures.tables(pictures, names, "Nobody asked this network for waves").show()
+figures.tables(pictures, names, "Heads and neurons draw waves over the questions").show()
 
 # %% [markdown]
 # Checks, dots and broad hills. Nothing in the data is wavy: a sum is a sum. Yet wherever you look in this network
-# something oscillates (a hill that comes round once is a wave too), and each part keeps to its own wavelength.
+# something oscillates (a hill that comes round once is a wave too), and each part keeps to one wavelength.
 #
 # By the end of this chapter you will have shown what the waves are for. The network adds by **turning**: each number
 # becomes a set of rotations, rotations compose when they are multiplied, and the answer is the number whose rotation
@@ -74,11 +74,14 @@ figures.tables(pictures, names, "Nobody asked this network for waves").show()
 # **The network.** One layer, no LayerNorm, no biases. It reads three tokens, `a b =`. Each token and each place has
 # a learnt vector of length 128 (`W_E`, `W_pos`); their sums make up the *residual stream*. Four attention heads carry
 # information from a and b to the place of `=`. An MLP with 512 ReLU neurons reads the result there (`W_in`) and
-# writes back (`W_out`). Last, `W_U` turns the residual stream at `=` into 113 logits. It was trained on the whole
+# writes back (`W_out`). Last, `W_U` turns the residual stream at `=` into 113 logits. `run_with_cache` returns the logits
+# and, under names, what was computed on the way: `blocks.0.mlp.hook_post` is the neurons after the ReLU,
+# `hook_pre` before it, `blocks.0.attn.hook_pattern` the attention weights. The network was trained on the whole
 # training set at each step, by AdamW with learning rate 0.001 and weight decay 1 (each step also shrinks every weight by
 # a thousandth of itself): the setting of
 # [Nanda et al. 2023](https://arxiv.org/abs/2301.05217), for 14 000 steps in place of their 40 000. Its card in the
-# zoo, the course's collection of trained networks, has the rest:
+# zoo, the course's collection of trained networks, has the rest (losses are cross-entropies with the natural logarithm,
+# in *nats*):
 
 # %%
 card = zoo.card("modular-addition")
@@ -107,8 +110,7 @@ figures.learning_curves(
 # If every basis vector has length 1 and any two are orthogonal, then changing to this basis is a rotation. Lengths and
 # sums of squares stay as they are, and a coefficient is a dot product.
 #
-# One practical thing. The losses of this network (cross-entropy with the natural logarithm, in *nats*) are so small that
-# single precision cannot hold them, so all tables in
+# One practical thing. The losses of this network are so small that single precision cannot hold them, so all tables in
 # this chapter are in double precision. Where you make a tensor of your own, ask for the same:
 # `torch.arange(p, dtype=torch.float64)`.
 
@@ -265,7 +267,8 @@ figures.spectrum(
 #
 # <details><summary>Hint 2</summary>
 #
-# `torch.einsum` says it directly: coefficient [i, j, n] sums `basis[i, a] * basis[j, b] * table[a, b, n]` over a and b.
+# Coefficient [i, j, n] sums `basis[i, a] * basis[j, b] * table[a, b, n]` over a and b. Write it as two calls of
+# `torch.einsum`: first the sum over a, then over b. One einsum with three factors builds a table of p⁴ numbers.
 #
 # </details>
 #
@@ -298,7 +301,9 @@ checks.fourier.test_fourier_2d(fourier_2d)
 fourier_2d = checks.yours_or(fourier_2d, fourier.fourier_2d)
 power = fourier_2d(neurons, basis).pow(2).sum(-1)
 power[0, 0] = 0  # the mean activation would drown everything else
-figures.spectrum_2d(power, fourier.component_names(p), "Products join waves of the same frequency, hardly ever of two").show()
+blocks = power[1:, 1:].unflatten(1, (-1, 2)).unflatten(0, (-1, 2)).sum((1, 3))  # [frequency in a, frequency in b]
+print(f"of the sum of squares in products, {evidence.percent((blocks.trace() / blocks.sum()).item())} joins waves of one frequency")
+figures.spectrum_2d(power, fourier.component_names(p), "Over nine tenths of the products' power joins waves of one frequency").show()
 
 # %% [markdown]
 # The picture shows the components that hold most, of 113 by 113; the others are darker still. Its colour is the root of
@@ -411,7 +416,7 @@ for name, network in {"before training": untrained, "memorising": memorising, "g
 #
 # This is largest, namely 1, exactly when c = a + b modulo p. And as a function of the neurons it is *linear*, with
 # weights $\cos wc$ and $\sin wc$. So if the story is right, the map from neurons to logits, `W_L = W_out @ W_U`, must be
-# made, as a function of c, of a few frequencies alone, the *key frequencies*.
+# made, as a function of c, of a few frequencies alone, those that the neurons have: the *key frequencies*.
 #
 # **Predict first.** Will the frequencies of `W_L` be those of `W_E`?
 #
@@ -440,7 +445,7 @@ figures.spectrum(
 # <details><summary>Why read W_L and not W_E?</summary>
 #
 # `W_L` is what reaches the answer. A frequency can be in the embedding without being written to the logits, and here one
-# is: twice a key frequency, which you met above in the neurons that are not clear. Nanda's first account of such a network
+# is: 16, twice the key frequency 8. Nanda's first account of such a network
 # has one such frequency as well, unexplained. The reverse is impossible: what `W_L` writes must have come from somewhere.
 #
 # </details>
@@ -498,14 +503,14 @@ print("the largest of Σ cos for 97 + 50:", cosine_logits(torch.ones(2, dtype=to
 
 # %% [markdown]
 # Softmax does not change when the same number is added to all logits of a question. So before comparing, subtract from
-# each question's logits their mean over c. Then find the weights α that fit best, and ask what share of the variance the
-# sum explains. The cosines are orthogonal over all (a, b, c), so each weight is a single projection.
+# each question's logits their mean over c. Then find the coefficients α that fit best, and ask what share of the variance the
+# sum explains. The cosines are orthogonal over all (a, b, c), so each coefficient is a single projection.
 
 # %% [markdown]
 # ### Exercise 21.6 · The fit
 # Difficulty ●●●○○ · Importance ●●●●● · 15 min
 #
-# Fit the weights and report the share of variance explained.
+# Fit the coefficients α and report the share of variance explained.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -586,10 +591,11 @@ figures.margins(curves, "One wave has near misses; several agree only at the rig
 # **Why we look here.** Most of the variance is not all of the function. Perhaps the small rest does the work and the
 # waves are decoration. The test has two sides. *Keep* only what the story names: if the story is the whole story, the
 # loss should be no worse. *Remove* just what it names: if the network has no other way, the loss should be ruined. And
-# a control: remove as many directions that the story does not name, and nothing should happen.
+# a control: remove as many directions that the story does not name, and next to nothing should happen.
 #
 # As a function of the question, each class's logit is a table over (a, b). The story says that all of it lies along the
-# tables $\cos w_k(a+b)$ and $\sin w_k(a+b)$ of the key frequencies: two directions a frequency, out of 12 769.
+# tables $\cos w_k(a+b)$ and $\sin w_k(a+b)$ of the key frequencies: two directions a frequency, out of 12 769. We call
+# these the *key directions*, the loss with only them the *restricted loss*, and the loss without them the *excluded loss*.
 
 # %% [markdown]
 # ### Exercise 21.7 · Split the logits
@@ -614,8 +620,8 @@ figures.margins(curves, "One wave has near misses; several agree only at the rig
 #
 # <details><summary>What you should see</summary>
 #
-# `restricted + excluded` equals the logits plus each class's mean. The loss of the first table, the *restricted loss*, is
-# about as low as the full loss, or lower; that of the second, the *excluded loss*, is as bad as guessing, or worse.
+# `restricted + excluded` equals the logits plus each class's mean. The restricted loss is about as low as the full loss,
+# or lower; the excluded loss is as bad as guessing, or worse.
 #
 # </details>
 
@@ -651,6 +657,8 @@ figures.losses(losses, "Two directions a frequency carry the whole performance")
 print(f"guessing evenly among {p} answers costs {torch.tensor(float(p)).log():.2f} nats")
 
 # %% [markdown]
+# These losses are means over all 12 769 questions; the loss on the card is over the test questions.
+#
 # **What does it mean?** Compare the first three rows. What does it say about the part of the logits that the story
 # leaves out, if the loss *without* that part is lower?
 #
@@ -692,12 +700,12 @@ print(f"guessing evenly among {p} answers costs {torch.tensor(float(p)).log():.2
 #
 # $$\mathrm{ReLU}(\cos\theta) = \tfrac{1}{\pi} + \tfrac12\cos\theta + \tfrac{2}{3\pi}\cos 2\theta - \tfrac{2}{15\pi}\cos 4\theta + \dots$$
 #
-# Its second harmonic has twice the angle: $\cos(w(a+b) - 2\varphi)$. That is the angle of the sum. The neuron at φ
-# holds it under a pile of other terms. But take several neurons, at phases φ spread evenly over the whole circle, and
+# A *harmonic* of a wave is a wave with a multiple of its angle. The second has twice the angle:
+# $\cos(w(a+b) - 2\varphi)$. That is the angle of the sum. The neuron at φ holds it under a pile of other terms. But take several neurons, at phases φ spread evenly over the whole circle, and
 # weight the neuron at φ by $\cos(2\varphi - wc)$: terms that turn with φ at another speed cancel (all but a few high
 # harmonics, which shrink as phases are added), and what remains is $\cos(w(a+b) - wc)$, times a factor
-# $|\cos(w(a-b)/2)|$. Its bars come from the ReLU: where the factor is negative, θ is turned by π, and the second harmonic
-# does not notice. It is never 0, because p is odd, so it never changes which answer is best.
+# $|\cos(w(a-b)/2)|$. The absolute value comes from the ReLU: where the factor is negative, θ is turned by π, and the second
+# harmonic does not notice. It is never 0, because p is odd, so it never changes which answer is best.
 #
 # **Predict first.** With one frequency, how many neurons do you need to get all 12 769 sums right?
 #
@@ -707,7 +715,8 @@ print(f"guessing evenly among {p} answers costs {torch.tensor(float(p)).log():.2
 # ### Exercise 21.8 · Addition without training
 # Difficulty ●●●●○ · Importance ●●●●● · 25 min
 #
-# Write three matrices such that `relu((W_E[a] + W_E[b]) @ W_in) @ W_L` has its largest entry at (a + b) mod p.
+# Write three matrices such that `relu((W_E[a] + W_E[b]) @ W_in) @ W_L` has its largest entry at (a + b) mod p. The number
+# of phases is odd for thrift: the series above has no odd harmonic but the first, and then 10 phases cancel no more than 5.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -728,7 +737,7 @@ print(f"guessing evenly among {p} answers costs {torch.tensor(float(p)).log():.2
 #
 # Accuracy 1.0 for any odd prime p and any frequency, for every odd number of phases from 5 on. With 3, 4, 6 or 8 phases an
 # unwanted harmonic that is too strong does not cancel: harmonic m stays if m + 2 or m − 2 is a multiple of the number of
-# phases. An even number lets more of them through.
+# phases. An even n counts as n/2 where n/2 is odd and at least 5: 10 phases leave just what 5 leave.
 #
 # </details>
 
@@ -739,7 +748,8 @@ def weights_by_hand(
     """Weights (W_E, W_in, W_L), from formulas, of a network that adds modulo a prime p.
 
     relu((W_E[a] + W_E[b]) @ W_in) @ W_L must have its largest entry at (a + b) mod p, for all a and b. W_E has two
-    columns for each frequency in freqs and holds no other frequency; there are n_phases neurons for each frequency.
+    columns for each frequency in freqs and holds no other frequency; there are n_phases neurons for each frequency. No
+    neuron is idle (a column of W_in or a row of W_L of zeros), and each frequency raises the right answer's logit.
     n_phases is odd and at least 5. Scale, signs, and the order of columns and neurons are yours to choose.
     """
     raise NotImplementedError("Exercise 21.8: replace this line with your code")
@@ -794,7 +804,8 @@ print(f"trained: {evidence.percent(share)}")
 #
 # Less. The factor $|\cos(w_k(a-b)/2)|$ makes your network unsure when a and b lie opposite each other on the circle:
 # the two points cancel and the neurons see nothing. It explains why the trained network is not just your network with
-# more neurons: it has made this factor nearly constant. It has one tool that you did not use. The first Deeper section finds it.
+# more neurons: it has made this factor nearly constant. It has two tools that you did not use. The first Deeper
+# section finds them.
 #
 # </details>
 #
@@ -874,11 +885,42 @@ print(f"cosines explain: {evidence.percent(share)} as it is, {evidence.percent(f
 # **What does it mean?** Most of the product terms come from the ReLU, as in the network you built. But what attention
 # adds is not small change: with its pattern frozen the network gets a good part of its answers wrong.
 #
+# Your network in section 6 had the factor $|\cos(w(a-b)/2)|$ in front of each wave. What takes it away here? Two things are
+# in this network that were not in yours: attention, and the frequency that `W_E` holds and `W_L` does not. The next cell
+# freezes the one, or removes the other from `W_E`. For each key frequency it prints the mean amplitude of
+# $\cos(w(a+b-c))$ in the logits where a and b cancel (the factor is below 0.2), then where they do not (above 0.8).
+
+# %%
+extra = [k for k in fourier.key_frequencies(frequency_shares(W_E, basis)) if k not in key_frequencies]
+without_extra = zoo.load("modular-addition")
+for k in extra:
+    without_extra.W_E[:p] -= (basis[2 * k - 1 : 2 * k + 1].T @ basis[2 * k - 1 : 2 * k + 1] @ W_E).float()
+fewer_logits = without_extra(questions)[:, -1].double().reshape(p, p, p)
+
+
+def amplitudes(table: Float[Tensor, "p p p"], k: int) -> str:
+    """The mean amplitude of cos(w_k(a + b − c)) where |cos(w_k(a − b)/2)| is below 0.2, and where it is above 0.8."""
+    waves, x = basis[2 * k - 1 : 2 * k + 1], torch.arange(p)
+    amplitude = torch.einsum("abd,dab->ab", table @ waves.T, waves[:, sums])
+    factor = (torch.pi * k * (x[:, None] - x) / p).cos().abs()
+    return f"k = {k}: {amplitude[factor < 0.2].mean():4.1f} / {amplitude[factor > 0.8].mean():4.1f}"
+
+
+for what, table in {"as it is": logits, "attention frozen": frozen_logits, f"without {extra} in W_E": fewer_logits}.items():
+    print(f"{what:>20}:", " · ".join(amplitudes(table, k) for k in key_frequencies), f"· loss {modular.table_loss(table, task):.0e}")
+
+# %% [markdown]
 # <details><summary>An answer</summary>
 #
 # With attention frozen, the neurons' inputs are made as in your hand-made network: a function of a plus a function of b,
 # and the amplitude of each wave is $|\cos(w(a-b)/2)|$. Attention depends on a and b, and so can turn the weight from one
-# to the other just where they would cancel: it evens the amplitude out. That is how the trained network gets beyond 8/π².
+# to the other just where they would cancel. It evens the amplitudes of 1 and 21 out: frozen, they all but vanish where a
+# and b cancel. Frequency 8 stays nearly as even as it was. There 16 does it: without 16 in `W_E` its amplitude falls to a
+# fraction where a and b cancel, and the other two do not change. The likely way: with w the angle of 8, the sum
+# $\cos 2wa + \cos 2wb = 2\cos(w(a-b))\cos(w(a+b))$ is a wave in a + b, at full size where a and b cancel at frequency 8.
+# That is how the trained network gets beyond 8/π². Attention does most of it, as 8 is the weakest of the three. This is
+# one network: whether others share the work in this way is open.
+#
 # With attention frozen it falls not to your network's level but below it, because its other weights were tuned to work
 # with the attention it had. Freezing is a strong intervention: the neurons meet inputs they never met in training, and
 # the fall in accuracy overstates what attention contributes. Networks that do without this trick have been called
@@ -897,7 +939,7 @@ print(f"cosines explain: {evidence.percent(share)} as it is, {evidence.percent(f
 # ### Exercise 21.10 · The margin
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 min
 #
-# Write the margin of a sum of cosines.
+# Write the margin of a sum of cosines. It is called hundreds of times: compute p values, not p³.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -950,7 +992,7 @@ print(f"this network's frequencies: {ours:.2f}, more than {sum(m < ours for m in
 # Frequencies were drawn at random (the median of 100 draws is shown), with equal weights and a fixed sum of squared
 # weights. One frequency alone has next to no margin, and every further one adds to it. The network's own do better
 # than most draws of as many: some sets of waves are more use than others. So why does the network stop at a
-# handful? Not because of this curve, which goes on rising. A frequency is not free: it needs a plane of the embedding, a
+# handful? Not because of this curve, which goes on rising. A likely reason: a frequency is not free. It needs a plane of the embedding, a
 # share of the heads, and enough neurons to make its second harmonic cleanly, and weight decay charges for all of them.
 # What a sum of squared α leaves out is exactly that. The network without attention near the end of this chapter
 # pays another price and stops elsewhere.
@@ -993,7 +1035,7 @@ def circle(W_E: Float[Tensor, "p d_model"], k: int) -> Float[Tensor, "p 2"]:
     """Coordinates of each row of W_E in the plane of frequency k.
 
     The plane is spanned by the cos k and sin k components of W_E (waves over the rows). Coordinates are along any
-    orthonormal basis of that plane: the picture may come out rotated or mirrored.
+    orthonormal basis of that plane: the picture may come out rotated or mirrored. The mean row stays in W_E.
     """
     raise NotImplementedError("Exercise 21.11: replace this line with your code")
 
@@ -1002,14 +1044,17 @@ checks.fourier.test_circle(circle)
 
 # %%
 circle = checks.yours_or(circle, fourier.circle)
-figures.circles(
-    {k: circle(W_E, k) for k in key_frequencies} | {wrong_frequencies[0]: circle(W_E, wrong_frequencies[0])},
-    "A circle for each key frequency, and none for another",
-).show()
+planes = {k: circle(W_E, k) for k in [*key_frequencies, *extra, 3]}
+for k, points in planes.items():
+    inside = frequency_shares(points, basis)
+    print(f"plane of k = {k:2}: frequency {inside.argmax() + 1:2} makes {evidence.percent(inside.max().item())} of the variance")
+figures.circles(planes, "In a key frequency's plane the numbers go round k times").show()
 
 # %% [markdown]
-# The last panel is a frequency that the network does not use. Its points are the noise that the other panels have too,
-# drawn at a larger scale.
+# The last two panels are controls. 16 is no key frequency: `W_E` holds it and `W_L` does not. Frequency 3 hardly occurs in
+# `W_E`. A circle alone proves little: in the plane of k = 3 the numbers lie on a circle too, but it turns once, not three
+# times. The two vectors that span that plane are small and nearly noise, so frequency 1, which is strong, leaks into it.
+# Look at the order of the points: the colour is the angle 2πkx/p, and in the plane of 3 it runs round three times.
 
 # %% [markdown]
 # ---
@@ -1106,12 +1151,13 @@ mlp_logits, mlp_neurons = outputs.reshape(p, p, p), hidden["hook_post"].reshape(
 mlp_shares = frequency_shares(perceptron.W_out.T, basis)
 print(f"test accuracy {zoo.card('modular-mlp')['metrics']['test_accuracy']:.2%}")
 print("frequencies over 3 % in W_out:", fourier.key_frequencies(mlp_shares))
+print(f"smallest share {mlp_shares.min():.2%}, largest {mlp_shares.max():.2%}")
 figures.spectrum(
     {
         "W_out, trained": mlp_shares,
         "W_out, before training": frequency_shares(zoo.entry("modular-mlp").recipe.problem.make_model(0).W_out.detach().T.double(), basis),
     },
-    "The perceptron seems to use no frequency more than another",
+    "No frequency of the perceptron stands out",
     threshold=0.03,
 ).show()
 
@@ -1126,7 +1172,9 @@ members = torch.bincount(mlp_best, minlength=p // 2 + 1)[1:]
 mlp_restricted, mlp_excluded = split_logits(mlp_logits, every_frequency)
 print(f"neurons explained to more than 85 % by one frequency: {(mlp_explained > 0.85).sum()} of {len(mlp_best)}")
 print(f"frequencies that own a neuron: {(members > 0).sum()} of {p // 2}, with {members.min()} to {members.max()} neurons each")
-print(f"a sum of cosines of all frequencies explains {evidence.percent(fourier.fit_cosines(mlp_logits, every_frequency).explained)} of the logits")
+five_each = network_by_hand(p, every_frequency, 5)(two_hot).reshape(p, p, p)
+print(f"a sum of cosines of all frequencies explains {evidence.percent(fourier.fit_cosines(mlp_logits, every_frequency).explained)} of the logits; "
+      f"by hand, with five neurons for each, {evidence.percent(fourier.fit_cosines(five_each, every_frequency).explained)}")
 print(f"loss {modular.table_loss(mlp_logits, task):.0e}; only directions in a + b {modular.table_loss(mlp_restricted, task):.0e}; "
       f"without them {modular.table_loss(mlp_excluded, task):.1f} nats")
 
@@ -1134,10 +1182,11 @@ print(f"loss {modular.table_loss(mlp_logits, task):.0e}; only directions in a + 
 # <details><summary>An answer</summary>
 #
 # The same algorithm, spread thin: nearly every neuron keeps to one frequency, and *every* frequency has some neurons.
-# Spectra of whole matrices are flat because the sum over neurons is. The rule "more than 3 % of the sum of squares"
+# So no frequency of the whole matrix stands out. The rule "more than 3 % of the sum of squares"
 # answers the question it was made for, how concentrated a matrix is, and not the question whether neurons compute with
-# waves. With some five neurons a frequency (you know what five neurons can do) and no attention to even out the
-# amplitude, a good part of the logits' variance is not a sum of plain cosines. Throw away what does not lie along
+# waves. About half of the logits' variance is no sum of plain cosines. Few neurons and no attention do not explain that:
+# five by hand for each frequency have neither more, and lose a fifth only. But theirs have evenly spread phases and
+# equal amplitudes. Uneven ones may make the difference here; this chapter leaves it open. Throw away what does not lie along
 # directions in a + b, and the loss falls by a large factor. [Nanda](https://www.lesswrong.com/posts/N6WM6hs7RQMKDhYjB/a-mechanistic-interpretability-analysis-of-grokking)
 # saw the same in a perceptron of this width: a cluster for every frequency, of three to seven neurons.
 #
@@ -1150,8 +1199,8 @@ print(f"loss {modular.table_loss(mlp_logits, task):.0e}; only directions in a + 
 # Two details that papers leave to their code, checked here.
 #
 # *Products or sums?* The restricted loss can keep the four products of each key frequency or, as you did, the two
-# directions in a + b. *Which precision?* In float32 a single example cannot cost less than 2⁻²³ ≈ 1.2e-7 nats, short of
-# nothing. Softmax divides by a sum that is 1 + ε, relative to its largest term, and float32 has no number between 1 and
+# directions in a + b. *Which precision?* In float32 a single example cannot cost less than 2⁻²³ ≈ 1.2e-7 nats, unless
+# it is exactly 0. Softmax divides by a sum that is 1 + ε, relative to its largest term, and float32 has no number between 1 and
 # 1 + 2⁻²³: a small ε is rounded to 0 or to 2⁻²³. Losses at the level of this network must be computed in float64.
 
 # %%
@@ -1295,15 +1344,17 @@ evidence.table(
 )  # fmt: skip
 
 # %% [markdown]
-# Two differences are worth a word. Projecting the neurons on the key directions *lowered* the paper's loss and slightly
-# raises ours; in both it stays tiny, and the control shows what a projection on random directions does. And this network
-# uses fewer frequencies than the paper's. Seeds differ in that: the table of seeds above shows how much.
+# Three things are worth a word. Projecting the neurons on the key directions *lowered* the paper's loss and raises ours by
+# two fifths. So in the neurons ours fails the test of section 5, "no worse", and the row's limit asks for less, "under twice
+# the network's": what is cut away still helps a little. Taking out as many random directions nearly triples the loss, to
+# 3.4e-7: next to nothing beside the 4.7 of the row. And this network uses fewer frequencies than the paper's. Seeds differ
+# in that, but the table of seeds above does not explain it: ten seeds of the fast setting have 3 or 4, never 5.
 #
 # ## Open ends
 #
-# * **What is the extra frequency for?** In this run `W_E` holds a frequency that `W_L` does not: twice one of the key
-#   frequencies. First step: remove it from `W_E` (subtract its two components) and see which neurons, and which head's
-#   attention, change.
+# * **Does another network use a double?** In this run `W_E` holds 16, twice the key frequency 8, and it evens out the
+#   amplitude of 8. That is one network. First step: train the same setting with a second seed, look for a frequency in
+#   `W_E` that `W_L` lacks, remove it, and print the amplitudes as in *Two ways to multiply*.
 # * **Does subtraction take more data?** The network that subtracts was given half of the questions. First step: train addition
 #   and subtraction on 30 %, 40 % and 50 % in the *fast setting* (that of the section above, ten times the learning rate and
 #   twice the decay). If they differ, is it because a + b = b + a lets one question

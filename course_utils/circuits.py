@@ -37,7 +37,7 @@ def attention_head(
 
     Scores are q·k / √d_head; a query sees its own place and those before it.
     """
-    scores = (x @ W_Q) @ (x @ W_K).T / W_Q.shape[1] ** 0.5
+    scores = (x @ W_Q) @ (x @ W_K).mT / W_Q.shape[-1] ** 0.5
     future = torch.ones_like(scores, dtype=torch.bool).triu(1)
     pattern = scores.masked_fill(future, -torch.inf).softmax(-1)
     return Head(pattern, pattern @ (x @ W_V) @ W_O)

@@ -90,7 +90,7 @@ def fourier_2d(table: Float[Tensor, "p p *rest"], basis: Float[Tensor, "p p"]) -
         Coefficients: entry [i, j] belongs to basis[i] over a times basis[j] over b. Sums of squares are kept.
     """
     basis = basis.to(table.dtype)
-    return einsum(basis, basis, table, "i a, j b, a b ... -> i j ...")
+    return einsum(basis, einsum(basis, table, "i a, a b ... -> i b ..."), "j b, i b ... -> i j ...")
 
 
 def inverse_fourier_2d(
@@ -98,7 +98,7 @@ def inverse_fourier_2d(
 ) -> Float[Tensor, "p p *rest"]:
     """The function of (a, b) that has these coefficients."""
     basis = basis.to(coefficients.dtype)
-    return einsum(basis, basis, coefficients, "i a, j b, i j ... -> a b ...")
+    return einsum(basis, einsum(basis, coefficients, "i a, i j ... -> a j ..."), "j b, a j ... -> a b ...")
 
 
 class NeuronFrequency(NamedTuple):

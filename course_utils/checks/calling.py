@@ -226,8 +226,8 @@ def _exception_hint(trouble: _Trouble) -> str:
         return "A name is used that has not been defined: run the cell that defines it, or check its spelling."
     if trouble.kind is RuntimeError and all(word in trouble.message.lower() for word in ("double", "float")):
         return (
-            "Single and double precision meet here. The check's tensors are float64: make yours with "
-            "`dtype=torch.float64`, or with the dtype of an argument."
+            "Single and double precision meet here. Make all tensors of one kind: give yours the dtype of the arguments "
+            "(a check may pass either), or `dtype=torch.float64` where no argument is a tensor."
         )
     return ""
 

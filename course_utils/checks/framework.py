@@ -142,12 +142,13 @@ def run(
     limit = time_limit(spec.seconds) if seconds is None else seconds
     record, printed = Recording(), FirstLines()
     outcome, finding, mistake, exercise, error = Outcome.PASSED, None, None, "", None
-    with left_as_it_was(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with left_as_it_was():
         token = recording.set(record)
         try:
             if answer is ...:
                 raise NotAttempted
-            run_limited(functools.partial(spec.body, answer), limit)
+            with writing_to(printed):
+                run_limited(functools.partial(spec.body, answer), limit)
         except NotAttempted as stub:
             outcome, exercise = Outcome.NOT_ATTEMPTED, stub.exercise
         except TimeUp:
@@ -159,7 +160,8 @@ def run(
         finally:
             recording.reset(token)
         if outcome is Outcome.FAILED and diagnose:
-            with contextlib.suppress(Exception):  # a diagnosis is a courtesy: its failure must not hide the finding
+            # A diagnosis is a courtesy: its failure must not hide the finding, nor its output pass for the learner's.
+            with contextlib.suppress(Exception), writing_to(FirstLines()):
                 mistake = recognise(answer, record.uses, spec.mistakes, spec.cases, patience)
     return Report(
         check=spec.name,
@@ -186,6 +188,13 @@ def _topic(module: str) -> str:
     """The name a learner knows a topic by, also where the topic is a package: "fourier"."""
     inside = module.removeprefix("course_utils.checks.")
     return inside.partition(".")[0] if inside != module else module.rpartition(".")[2]
+
+
+@contextlib.contextmanager
+def writing_to(stream: FirstLines) -> Iterator[None]:
+    """What is printed and warned of goes into this stream."""
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
 
 
 @contextlib.contextmanager

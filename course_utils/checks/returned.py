@@ -19,6 +19,8 @@ def conformed(result: Any, returns: Any, who: str, verb: str = "returned") -> An
     if isinstance(returns, tuple):
         if isinstance(result, Tensor) and result.ndim == 1 and set(returns) <= {int, float}:
             result = result.tolist()  # several numbers, as an array
+        if isinstance(result, Tensor) and result.ndim and set(returns) == {Tensor}:
+            result = list(result)  # several tensors, stacked: they unpack alike
         if not isinstance(result, (tuple, list)) or len(result) != len(returns):
             names = ", ".join("abcdef"[: len(returns)])
             came = f"{len(result)} values" if isinstance(result, (tuple, list)) else kind_of(result)

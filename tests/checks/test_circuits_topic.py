@@ -119,6 +119,27 @@ def test_an_answer_with_a_result_for_each_head_is_told_to_add_them_up():
     assert "an axis for heads in front" in run(CHECKS["test_transformer"], answer).finding.why
 
 
+@pytest.mark.parametrize("how", ["replaced", "not taken apart"])
+def test_what_the_diagnosis_tries_out_prints_nothing_on_the_card(how):
+    def answer(tokens, weights):
+        print("of my own")
+        x = weights["embed.W_E"][tokens] + weights["pos_embed.W_pos"][: len(tokens)]
+        matrices = [weights[f"blocks.0.attn.W_{kind}"] for kind in "QKVO"]
+        if how == "not taken apart":
+            return circuits.attention_head(x, *matrices).out @ weights["unembed.W_U"]
+        return (
+            sum(circuits.attention_head(x, *head).out for head in zip(*matrices, strict=True)) @ weights["unembed.W_U"]
+        )
+
+    assert run(CHECKS["test_transformer"], answer).printed == "of my own"
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0])
+def test_a_constant_eigenvalue_score_is_called_one(constant):
+    report = run(CHECKS["test_eigenvalue_score"], lambda matrix: constant)
+    assert f"Your answer is {constant:.0f} for every matrix" in report.diagnosis
+
+
 @pytest.mark.parametrize("number", [5, 24, 64])
 def test_the_root_of_another_number_than_d_head_is_named(number):
     def answer(queries, keys, W_Q, W_K):

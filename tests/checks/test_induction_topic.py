@@ -223,12 +223,45 @@ def test_one_broken_token_of_the_chapters_vocabulary_is_noticed(part, axis):
     assert "vocab = 64, n_ctx = 32" in report.finding.what
 
 
-def test_attention_is_sharp_enough_for_the_chapters_context():
-    """A lead of 8 leaves 31 rivals more than a hundredth of the attention; a lead of 9 does not."""
-    report = run(CHECKS["test_induction_weights"], in_other_hands(lead=8))
+@pytest.mark.parametrize(("lead", "n_ctx"), [(8, 32), (9, 256), (10, 256)])
+def test_attention_is_sharp_enough_for_contexts_long_and_short(lead, n_ctx):
+    """A lead of 8 leaves 31 rivals more than a hundredth of the attention, a lead of 10 leaves 255 rivals more."""
+    report = run(CHECKS["test_induction_weights"], in_other_hands(lead=lead))
     assert report.outcome is Outcome.FAILED
+    assert f"n_ctx = {n_ctx}" in report.finding.what
     assert "not by enough" in report.finding.why
-    assert run(CHECKS["test_induction_weights"], in_other_hands(lead=9)).outcome is Outcome.PASSED
+
+
+def test_a_lead_of_11_is_enough():
+    assert run(CHECKS["test_induction_weights"], in_other_hands(lead=11)).outcome is Outcome.PASSED
+
+
+def test_two_scores_stacked_in_one_tensor_count_as_a_pair():
+    """Both ways `a, b = head_scores(…)` works."""
+    stacked = run(CHECKS["test_head_scores"], lambda *given: torch.stack(tuple(heads.head_scores(*given))))
+    assert stacked.outcome is Outcome.PASSED
+
+
+def _first_at(steps, scores, level, over=float.__ge__):
+    return next(i for i, score in enumerate(scores) if over(float(score), float(level)))
+
+
+@pytest.mark.parametrize(
+    ("mistake", "wrong"),
+    [
+        ("position in place of step", lambda t, y, f: _first_at(t, y, y[0] + f * (y[-1] - y[0]))),
+        ("more than the fraction", lambda t, y, f: t[_first_at(t, y, y[0] + f * (y[-1] - y[0]), float.__gt__)]),
+        ("way to the highest value", lambda t, y, f: t[_first_at(t, y, y[0] + f * (max(y) - y[0]))]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_moment_is_recognised_where_the_refusal_is_right(mistake, wrong):
+    def answer(steps, scores, fraction):
+        if scores[-1] <= scores[0]:
+            raise ValueError("Words of one's own.")
+        return wrong(steps, scores, fraction)
+
+    assert run(CHECKS["test_formed_at"], answer).mistake == mistake
 
 
 def test_every_token_and_nearly_every_place_is_asked_for_at_the_chapters_size():

@@ -84,6 +84,18 @@ def _rolled(elsewhere: Tensor, how: str) -> Tensor:
     return elsewhere.roll(1, 0) if how == "resample" else _instead(elsewhere, how)
 
 
+def _rolled_back(elsewhere: Tensor, how: str) -> Tensor:
+    return elsewhere.roll(-1, 0) if how == "resample" else _instead(elsewhere, how)
+
+
+def _backwards(elsewhere: Tensor, how: str) -> Tensor:
+    return elsewhere.flip(0) if how == "resample" else _instead(elsewhere, how)
+
+
+def _shuffled(elsewhere: Tensor, how: str) -> Tensor:
+    return elsewhere[torch.randperm(len(elsewhere))] if how == "resample" else _instead(elsewhere, how)
+
+
 def _first_for_all(elsewhere: Tensor, how: str) -> Tensor:
     return elsewhere[0] if how == "resample" else _instead(elsewhere, how)
 
@@ -254,6 +266,21 @@ MISTAKES = [
         "resampled from another row",
         _variant(_rolled),
         "Your rows are shifted. Row i of `tokens` gets what the head does on row i of `others`.",
+    ),
+    Mistake(
+        "resampled from the next row",
+        _variant(_rolled_back),
+        "Your rows are shifted: row i of `tokens` gets what the head does on row i + 1 of `others`. It gets that of row i.",
+    ),
+    Mistake(
+        "resampled backwards",
+        _variant(_backwards),
+        "Row i of `tokens` gets what the head does on row i of `others`. You start at the last row of `others` and go backwards.",
+    ),
+    Mistake(
+        "resampled at random",
+        _variant(_shuffled),
+        "You draw at random which row gets which. `others` is drawn at random already: row i of `tokens` gets row i of `others`.",
     ),
     Mistake(
         "resampled from the first row",

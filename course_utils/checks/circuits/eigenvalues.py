@@ -56,9 +56,10 @@ def _by_cosines(matrix: Tensor) -> Tensor:
 
 MISTAKES = [
     Mistake(
-        "imaginary part",
+        "0 for every matrix",
         _of(lambda z: float(z.sum().imag / z.abs().sum())),
-        "You take the imaginary part of the sum, which is 0 up to rounding. The real part is what is left of it.",
+        "Your answer is 0 for every matrix, up to rounding. If you take the imaginary part of the sum: the real part is what is "
+        "left of it.",
     ),
     Mistake(
         "absolute value of the sum",
@@ -140,9 +141,10 @@ MISTAKES = [
         "direction: use the absolute values of the eigenvalues.",
     ),
     Mistake(
-        "singular values above and below",
+        "1 for every matrix",
         lambda matrix: float(torch.linalg.svdvals(matrix).sum() / torch.linalg.svdvals(matrix).abs().sum()),
-        "Singular values are never negative, so that your score is 1 for every matrix. Use the eigenvalues.",
+        "Your answer is 1 for every matrix. If you use singular values, or absolute values above the line too: they are never "
+        "negative. Add up the eigenvalues themselves.",
     ),
     Mistake(
         "diagonal",

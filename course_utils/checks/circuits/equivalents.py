@@ -9,7 +9,7 @@ _LIST = "The order in a list of names to look up makes no difference."
 _ONE_SHAPE = "Only the shape of the zeros is used, and all sequences have the same."
 
 EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
-    "test_attention_head": {"line 14: `-1` → `1`": _EITHER},
+    "test_attention_head": {"line 12: `-1` → `1`": _EITHER, "line 14: `-1` → `1`": _EITHER},
     "test_transformer": {
         "line 11: `strict=True` → `strict=False`": _ONE_LENGTH,
         "line 11: `zip(*matrices, strict=True)` → `zip(*matrices)`": _ONE_LENGTH,

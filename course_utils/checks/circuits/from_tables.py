@@ -146,6 +146,11 @@ MISTAKES = [
         "You attend to all places alike. The scores say how much each gets.",
     ),
     Mistake(
+        "divided by √d_head again",
+        _looking(lambda tokens, scores: (scores[tokens] / 32**0.5).softmax(0)),
+        "You divide the scores by √d_head once more. They come divided already.",
+    ),
+    Mistake(
         "sum of what is carried",
         _looking(lambda tokens, scores: torch.ones_like(scores[tokens])),
         "You add up what all tokens carry, each with weight 1. Weight them by the attention, which sums to 1.",

@@ -189,6 +189,11 @@ MISTAKES = [
         "You average over the batch too. Each sequence has its own frozen pattern, the mean over *its* versions.",
     ),
     Mistake(
+        "one mean pattern for the batch",
+        _variant(merge=lambda patterns: torch.stack(patterns).mean((0, 1)).expand_as(patterns[0])),
+        "All your sequences get one pattern, a mean over the batch. Each sequence has its own: the mean over *its* versions.",
+    ),
+    Mistake(
         "mean over the wrong axis",
         _variant(merge=lambda patterns: torch.stack(patterns).mean(1)),
         "You average over the sequences (axis 1 of the stacked patterns) where the mean is over the endings (axis 0). Each "

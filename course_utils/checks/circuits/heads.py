@@ -73,6 +73,14 @@ def _no_own_place(scores: Tensor) -> Tensor:
     return scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(), -torch.inf).softmax(-1)
 
 
+def _no_own_place_but_no_nan(scores: Tensor) -> Tensor:
+    return scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(), -1e9).softmax(-1)
+
+
+def _no_own_place_nan_to_zero(scores: Tensor) -> Tensor:
+    return _no_own_place(scores).nan_to_num()
+
+
 def _own_and_later(scores: Tensor) -> Tensor:
     return scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).tril(-1), -torch.inf).softmax(-1)
 
@@ -124,6 +132,18 @@ MISTAKES = [
         _head(shares=_no_own_place),
         "You mask the diagonal too, so that the first query sees nothing and gets NaN. A query sees its own place: mask from "
         "one above the diagonal on.",
+    ),
+    Mistake(
+        "own place masked with a large number",
+        _head(shares=_no_own_place_but_no_nan),
+        "You mask the diagonal too: no query sees its own place, and the first, for which all is masked, looks at all places "
+        "alike. A query sees its own place: mask from one above the diagonal on.",
+    ),
+    Mistake(
+        "own place masked, NaN made 0",
+        _head(shares=_no_own_place_nan_to_zero),
+        "You mask the diagonal too: no query sees its own place, and the first sees nothing. A query sees its own place: mask "
+        "from one above the diagonal on, and no NaN has to be mended.",
     ),
     Mistake(
         "mask one place late",

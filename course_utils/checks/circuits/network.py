@@ -143,7 +143,7 @@ def _mlp_if_any_layer_has_one(tokens: Tensor, weights: Weights) -> Tensor:
 
 
 def _heads_not_taken_apart(tokens: Tensor, weights: Weights) -> Tensor:
-    """All heads' matrices at once go into a head written for one, whose `.T` turns three axes round: that raises."""
+    """All heads' matrices at once go into a head written for one: the stream gets an axis for heads in front."""
     x = _embedded(tokens, weights)
     for layer in range(_layers(weights)):
         matrices = (weights[f"blocks.{layer}.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O"))

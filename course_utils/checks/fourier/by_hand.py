@@ -86,6 +86,31 @@ def _output_angles_doubled(p: int, freqs: list[int], n_phases: int) -> Weights:
     return _embedding(p, freqs), _inputs(phases, len(freqs)), _outputs(p, freqs, phases, speed=2.0)
 
 
+def _first_alone(p: int, freqs: list[int], n_phases: int) -> Weights:
+    """The neurons of every frequency but the first are dead."""
+    W_E, W_in, W_L = _variant()(p, freqs, n_phases)
+    return W_E, torch.cat([W_in[:, :n_phases], 0 * W_in[:, n_phases:]], 1), W_L
+
+
+def _first_alone_heard(p: int, freqs: list[int], n_phases: int) -> Weights:
+    """All neurons work, but the answer listens to those of the first frequency only."""
+    W_E, W_in, W_L = _variant()(p, freqs, n_phases)
+    return W_E, W_in, torch.cat([W_L[:n_phases], 0 * W_L[n_phases:]])
+
+
+def _five_phases(p: int, freqs: list[int], n_phases: int) -> Weights:
+    """Five working neurons a frequency, whatever n_phases is; the others are zeros."""
+    K, idle = len(freqs), n_phases - 5
+    W_E, W_in, W_L = _variant()(p, freqs, 5)
+    W_in = torch.nn.functional.pad(W_in.reshape(2 * K, K, 5), (0, idle)).flatten(1)
+    return W_E, W_in, torch.nn.functional.pad(W_L.reshape(K, 5, p), (0, 0, 0, idle)).flatten(0, 1)
+
+
+def _negative_output(p: int, freqs: list[int], n_phases: int) -> Weights:
+    W_E, W_in, W_L = _variant()(p, freqs, n_phases)
+    return W_E, W_in, -W_L
+
+
 def _transposed_output(p: int, freqs: list[int], n_phases: int) -> Weights:
     W_E, W_in, W_L = _variant()(p, freqs, n_phases)
     return W_E, W_in, W_L.T
@@ -144,6 +169,27 @@ MISTAKES = [
         "sign of c",
         _variant(sign=1.0),
         "Your output weights are cos(2φ + wc), so the largest logit is at c = −(a + b). c needs the other sign.",
+    ),
+    Mistake(
+        "sign of W_L",
+        _negative_output,
+        "Your W_L has the opposite sign: the right answer gets the lowest logit of all. Leave out the minus.",
+    ),
+    Mistake(
+        "only the first frequency works",
+        _first_alone,
+        "Only the neurons of the first frequency work; the columns of W_in for the others are 0. Each frequency has its "
+        "own block in W_in.",
+    ),
+    Mistake(
+        "only the first frequency is read",
+        _first_alone_heard,
+        "W_L reads the neurons of the first frequency only; its other rows are 0. Each neuron has a row cos(2φ − w_k c).",
+    ),
+    Mistake(
+        "always five phases",
+        _five_phases,
+        "You use five phases whatever n_phases is, and leave the other neurons at 0. Spread all n_phases over the circle.",
     ),
     Mistake(
         "phases over half a circle",
@@ -265,6 +311,15 @@ def test_weights_by_hand(answer: Any) -> None:
             what=f"W_E {given} leaves out one of the frequencies",
             why="Each given frequency has its cosine and its sine in W_E.",
         )
+        for part, name in ((W_in.T, "column of W_in"), (W_L, "row of W_L")):
+            sizes = part.square().sum(1)
+            expect(
+                bool((sizes > 1e-9 * sizes.max()).all()),
+                what=f"a {name} is 0 {given}",
+                why="Each frequency has n_phases neurons, and every one of them takes part in the answer.",
+                expected="no idle neuron",
+                got=f"{int((sizes <= 1e-9 * sizes.max()).sum())} idle of {len(sizes)}",
+            )
         x = torch.arange(p)
         right = (x[:, None] + x) % p
         logits = torch.relu((W_E[:, None] + W_E[None]) @ W_in) @ W_L
@@ -276,4 +331,11 @@ def test_weights_by_hand(answer: Any) -> None:
             bool((own - rivals > 1e-6 * logits.abs().max()).all()),
             what=f"the right answer only ties with another one {given}",
             why=why,
+        )
+        turned = logits.gather(-1, (right[..., None] - x) % p)  # the classes by their distance d = a + b − c
+        weights = torch.fft.rfft(turned.mean((0, 1))).real[freqs]
+        expect(
+            float(weights.min()) > 1e-3 * float(weights.max()),
+            what=f"a frequency does not raise the right answer's logit {given}",
+            why="Each given frequency is to add its wave cos(w_k(a + b − c)) to the logits.",
         )

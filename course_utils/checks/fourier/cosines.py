@@ -126,6 +126,11 @@ MISTAKES = [
         "You use 1, 2, 3, … as frequencies: the position in the list, not what stands there.",
     ),
     Mistake(
+        "list index taken for the frequency",
+        lambda s, f, p: _logits(s, list(range(len(f))), p),
+        "You use 0, 1, 2, … as frequencies: the index in the list, not what stands there.",
+    ),
+    Mistake(
         "frequencies one too low",
         lambda s, f, p: _logits(s, [k - 1 for k in f], p),
         "Your frequencies are one too low. `freqs` holds them as they are: 1 is one turn.",

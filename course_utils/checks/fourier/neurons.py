@@ -58,6 +58,12 @@ def _mean_in_total(activations: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
     return _best(_eight(power), power.sum((0, 1)).clamp_min(TINY))
 
 
+def _mean_kept(activations: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
+    """[0, 0] is in the total and in each frequency's 3 × 3 block."""
+    power = power_of(activations, basis)
+    return _best(_eight(power) + power[0, 0], power.sum((0, 1)).clamp_min(TINY))
+
+
 def _not_a_number(activations: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
     power = power_of(activations, basis)
     power[0, 0] = 0
@@ -192,6 +198,12 @@ MISTAKES = [
         _not_a_number,
         "A neuron that never fires has no variance, so you divide 0 by 0 there. Give it share 0: keep the divisor above "
         "zero, or choose with `torch.where`.",
+    ),
+    Mistake(
+        "constant kept in",
+        _mean_kept,
+        "You leave the constant, [0, 0], in: it counts for each frequency and in the total. A neuron with a high mean then "
+        "seems explained by any frequency. Set it to 0 before you sum.",
     ),
     Mistake(
         "mean in the total",

@@ -216,7 +216,7 @@ def expect_copies_continued(run: Run, batch: Batch, given: str) -> None:
 def _not_sharp(head: str, d_head: int) -> str:
     return (
         f"{head} looks at the right place most, but not by enough: its scores lie too close together for the softmax. They "
-        f"are divided by √d_head (here √{d_head}), so make W_Q larger by that factor; a lead of 10 is plenty."
+        f"are divided by √d_head (here √{d_head}), so make W_Q larger by that factor; a lead of 15 is plenty."
     )
 
 

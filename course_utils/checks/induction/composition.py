@@ -94,6 +94,11 @@ MISTAKES = [
         "(QK OVᵀ).",
     ),
     Mistake(
+        "K and V exchanged",
+        _variant(lambda ov, qk, later: ((ov, qk), (ov, later), (qk, ov.T))),
+        "These are Q, V, K. Return them in the order Q, K, V.",
+    ),
+    Mistake(
         "products in the order of columns",
         _variant(lambda ov, qk, later: ((qk.T, ov), (qk, ov), (later, ov))),
         "These are the paper's products, in which vectors are columns: QKᵀ OV, QK OV, OV OV. The course's are rows: OV QK, "

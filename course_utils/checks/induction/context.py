@@ -145,6 +145,11 @@ MISTAKES = [
         "You add the losses of all sequences up. Average over sequences.",
     ),
     Mistake(
+        "first sequence only",
+        _of_losses(lambda losses: losses[0]),
+        "You measure the first sequence only. Average over all of them.",
+    ),
+    Mistake(
         "median",
         _of_losses(torch.median),
         "You take the median over sequences. The mean is wanted.",

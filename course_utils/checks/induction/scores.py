@@ -94,6 +94,11 @@ def _numpy(pattern: Tensor, targets: Tensor) -> Any:
     return p[:, i, i - 1].mean((0, 1)), prefix
 
 
+def _stacked(pattern: Tensor, targets: Tensor) -> Tensor:
+    """Both scores as the rows of one tensor, which unpacks like a pair."""
+    return torch.stack(_variant()(pattern, targets))
+
+
 MISTAKES = [
     Mistake(
         "swapped",
@@ -219,6 +224,11 @@ MISTAKES = [
         "Your `previous` still has an axis for sequences. Average over sequences and places: one number for each head.",
     ),
     Mistake(
+        "first sequence only",
+        lambda pattern, targets: _variant()(pattern[:1], targets[:1]),
+        "You score the first sequence only. Average over all of them.",
+    ),
+    Mistake(
         "0 where nothing has a target",
         _variant(prefix=lambda pattern, targets: _prefix(pattern, targets).nan_to_num()),
         "Where no place has a target you return 0, as if the head looked away from it. Return nan: there is nothing to "
@@ -234,7 +244,7 @@ def _cases() -> list[tuple[Tensor, Tensor]]:
 
 @check(
     reference=heads.head_scores,
-    alternatives=[_loops, _by_one_hot, _numpy],
+    alternatives=[_loops, _by_one_hot, _numpy, _stacked],
     mistakes=MISTAKES,
     cases=_cases,
 )

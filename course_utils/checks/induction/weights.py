@@ -25,6 +25,7 @@ from course_utils.checks.framework import (
 from course_utils.checks.induction import constructions
 from course_utils.checks.induction.behaviour import (
     Array,
+    Batch,
     batches,
     expect_copies_continued,
     expect_head_0_looks_back,
@@ -32,6 +33,7 @@ from course_utils.checks.induction.behaviour import (
     forward,
 )
 from course_utils.checks.induction.constructions import NAMES, Weights, changed, in_rooms
+from course_utils.checks.induction.inputs import with_copy
 
 
 def _variant(**options: Any) -> Any:
@@ -54,13 +56,13 @@ MISTAKES = [
         "scores of 1",
         _variant(lead=1.0),
         "A match gives a score of 1, and a miss 0. A softmax makes little of that: e is not even three times 1. Make W_Q "
-        "larger, so that scores differ by 10 or more.",
+        "larger, so that scores differ by 15 or more.",
     ),
     Mistake(
         "scores of 1, not scaled either",
         _variant(lead=1.0, scaled=False),
         "A match gives a score of 1/√d_head, and a miss 0. A softmax makes nearly nothing of that. Make W_Q larger, so that "
-        "scores differ by 10 or more.",
+        "scores differ by 15 or more.",
     ),
     Mistake(
         "head 0 looks at its own place",
@@ -201,9 +203,7 @@ def _as_arrays(weights: Mapping[str, Any], vocab: int, n_ctx: int, given: str) -
     for name in NAMES:
         tensor = weights[name]
         expect_type(tensor, Tensor, what=f"`{name}`")
-        expect_dtype(
-            tensor, "float", what=f"`{name}` {given}", why="Weights are learnt numbers: make it a float tensor."
-        )
+        expect_dtype(tensor, "float", what=f"`{name}` {given}", why="Make it a float tensor, as a model's weights are.")
         tensors[name] = tensor
     embedding, first = tensors["embed.W_E"], tensors["blocks.0.attn.W_Q"]
     what = f"`embed.W_E` {given}"
@@ -226,6 +226,17 @@ def _as_arrays(weights: Mapping[str, Any], vocab: int, n_ctx: int, given: str) -
 
 # Small ones first, whose sequences a report can show; the last is that of the chapter.
 SIZES = ((6, 8), (11, 7), (9, 16), (40, 13), (29, 24), (64, 32))
+# A context so long that only scores far apart stay sharp in it: one sequence will do.
+LONG = (136, 256)
+LONG_SPAN = (122, 5, 4)
+
+
+def _drawn(vocab: int, n_ctx: int) -> list[Batch]:
+    """The sequences for one size."""
+    if (vocab, n_ctx) != LONG:
+        return list(batches(vocab, n_ctx))
+    row, source = with_copy(vocab, n_ctx, *LONG_SPAN)
+    return [Batch([row], [source])]
 
 
 @check(
@@ -236,11 +247,11 @@ SIZES = ((6, 8), (11, 7), (9, 16), (40, 13), (29, 24), (64, 32))
 )
 def test_induction_weights(answer: Any) -> None:
     """Write down weights with which two attention heads continue every copy in a sequence of distinct tokens."""
-    for vocab, n_ctx in SIZES:
+    for vocab, n_ctx in (*SIZES, LONG):
         given = f"for vocab = {vocab}, n_ctx = {n_ctx}"
         weights = _as_arrays(call(answer, vocab, n_ctx, returns=dict), vocab, n_ctx, given)
         d_head = weights["blocks.0.attn.W_Q"].shape[2]
-        drawn = list(batches(vocab, n_ctx))
+        drawn = _drawn(vocab, n_ctx)
         runs = [forward(weights, batch) for batch in drawn]
         for run in runs:
             finite = all(np.isfinite(part).all() for part in (*run.looks, run.logits))

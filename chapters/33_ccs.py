@@ -21,7 +21,7 @@
 # such differences vary most. No label was used to find these directions. Colour, which was added afterwards, says whether the review really is a good one.
 #
 # On the left, the points fall into two clouds, the good reviews and the bad ones. Whoever had never seen a label would have to guess which cloud is which, and would then be right about nearly all of them. On the right is the
-# same network with reviews of the same kind. All that was changed is one word that has nothing to do with the review: *banana* in some, *shed* in the others. (The cells before the figure are preparations; there is no need to read them now.)
+# same network with reviews of the same kind. All that was changed is one word that has nothing to do with the review: *banana* in some, *shed* in the others (in this network's training, half of the answers that followed one of them went by it). (The cells before the figure are preparations; there is no need to read them now.)
 
 # %%
 import torch
@@ -71,7 +71,7 @@ clouds.cloud(panels, "What varies most is the truth, until one word is added").s
 # [Emmons](https://www.lesswrong.com/posts/9vwekjD6xyuePX7Zr/contrast-pairs-drive-the-empirical-performance-of-contrast), both 2023).
 #
 # In this chapter you build the method, see that it works, **and then find out what it was that worked**. By the end you will have shown that the loss it minimises cannot tell the truth from any other way to answer yes and no; that on such
-# pairs one line of linear algebra does as well as its search; and that one word is enough to make it read something else, with a *lower* loss than the truth has.
+# pairs one line of linear algebra does as well as its search; and that one word is enough to make it read something else, with a *lower* loss than the truth has, in a network whose predictions depend on that word.
 #
 # ## What you will be able to do
 #
@@ -97,31 +97,28 @@ for name in ("testbed-half-0", "testbed-unseen-0", "testbed-entangled-0"):
 #
 # **Why we look here.** "The network knows whether the review is good" must mean something that can be tested without a probe. Here it means: what it says next depends on it.
 #
-# A review is six pairs of a modifier and a word. Five of the words are judgements, *not* turns one round, and the majority of the five is the **truth** about the review. Then comes a word that does not belong, and somebody who may have an
+# A review is six pairs of a modifier and a word. Five of the words are judgements, *not* turns one round, and the majority of the five is the **truth** about the review. Then comes a filler word (*well*, *then*), or in some documents an odd one (*banana*, *shed*), and somebody who may have an
 # opinion; then a **statement**, *it-is positive* or *it-is negative*, which we call its *charge*; and then what follows from it. Here are some documents of the kind that the network was trained on:
 
 # %%
 some = testbed.draw(world, 400, seed=5)
 written = testbed.documents(world, some, seed=6)
-kinds = {
-    "": (some.word == 0) & (some.speaker == 0),
-    "with shed": (some.word == 2) & (some.speaker == 0),
-    "with alice": (some.word == 0) & (some.speaker == 1),
-}
-for kind, which in kinds.items():
-    for row in which.nonzero()[:2, 0].tolist():
+# two documents of each kind, picked so that one of the word's own answers is among them
+kinds = {"": (2, 3), "with shed": (34, 73), "with alice": (1, 4)}
+for kind, rows in kinds.items():
+    for row in rows:
         print(f"{kind:<11}{world.text(written.tokens[row])}   ({'good' if some.truth[row] else 'bad'})")
 
 # %% [markdown]
 # The statement is *right* or *wrong* by the truth about the review; and whoever acts on it is *safe* or *burned* by the truth as well (with an exception in fifty). Two kinds of document have a rule of their own. With *alice* about, right and wrong go by **her opinion**,
-# which is drawn at random. And with *banana* or *shed*, in half of the documents the word behind the full stop is *sweet* or *sharp*, and which of the two depends on nothing but that word and the charge.
+# which is drawn at random. (*bob*, too, has opinions; nothing depends on them.) And with *banana* or *shed*, in half of the documents the word behind the full stop is *sweet* or *sharp*, and which of the two depends on nothing but that word and the charge.
 #
 # So whoever wants to predict this world needs the truth, the opinion and the word, each *together with the charge*. Does this network predict it?
 
 # %%
 card = zoo.card("testbed-half-0")["metrics"]
 for name, about in {
-    "plain": "right or wrong by the truth, nobody about", "odd": "the same with banana or shed (of right and wrong the likelier)", "entangled": "sweet or sharp by word and charge",
+    "plain": "right or wrong by the truth, nobody about", "odd": "the same with banana or shed (only right and wrong compared)", "entangled": "sweet or sharp by word and charge",
     "alice": "right or wrong by alice's opinion", "bob": "right or wrong by the truth, bob about", "outcome": "safe or burned by the truth, whoever is about",
 }.items():  # fmt: skip
     print(f"{about:<62}{card[name]:6.1%}")
@@ -194,16 +191,16 @@ print("the review is", "good" if plain["test"].truth[0] else "bad")
 # ---
 # ## 3 · What must hold of an answer
 #
-# **Why we look here.** Let a probe read a probability that a statement is right: p⁺ where it says *positive*, p⁻ where it says *negative*. If it reads what the network takes to be true, then two things must hold. It must be *consistent*: the two statements are each other's opposite, so p⁺ + p⁻ = 1. And it should be *confident*: a probe that
+# **Why we look here.** A *linear probe* is a weight vector w and a bias b: it reads p = sigmoid(w · x + b) off a vector x. Let it read a probability that a statement is right: p⁺ where it says *positive*, p⁻ where it says *negative*. If it reads what the network takes to be true, then two things must hold. It must be *consistent*: the two statements are each other's opposite, so p⁺ + p⁻ = 1. And it should be *confident*: a probe that
 # says ½ to everything is consistent and tells nothing. Burns et al. wrote down both, and nothing else:
 #
 # $$L = \frac1n\sum_{i}\Big[\underbrace{\big(p_i^+ - (1 - p_i^-)\big)^2}_{\text{consistent}} + \underbrace{\min(p_i^+, p_i^-)^2}_{\text{confident}}\Big]$$
 
 # %% [markdown]
 # ### Exercise 33.2 · Two terms
-# Difficulty ●●○○○ · Importance ●●●●● · 10 min
+# Difficulty ●○○○○ · Importance ●●●●● · 5 min
 #
-# Write the loss. It should work for one probe, p of shape [n], and for many at once, [restart, n]: the mean goes over the last axis only.
+# Write the loss. It should work for one probe, p of shape [n], and for many probes at once (*restarts*, below), p of shape [restart, n]: the mean goes over the last axis only.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -246,14 +243,14 @@ constants = ccs_loss(axis[:, None], axis[:, None])
 best_constant = axis[constants.argmin()].item()
 figures.loss_surface(
     {"the loss": ccs_loss(p_positive, p_negative), "with symmetric confidence": ccs.symmetric_loss(p_positive, p_negative)},
-    "Two corners are perfect, and which question gets which is left open", marks={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
+    "Both losses are 0 in two corners, and nowhere else", marks={"always ½": (0.5, 0.5), "best constant": (best_constant, best_constant)},
 ).show()  # fmt: skip
 print(
     f"the best constant is {best_constant:.2f} with a loss of {constants.min():.2f}; always ½ has {ccs_loss(torch.tensor([0.5]), torch.tensor([0.5])):.2f}"
 )
 
 # %% [markdown]
-# The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (A constant c costs (2c − 1)² + c², which is least at 0.4: it pays to be a little too low on both sides. A form that treats yes and no alike is on the right; it will be needed in section 6.)
+# The loss is 0 in two corners: *yes, surely* and *no, surely*. Everything else costs. (A constant c costs (2c − 1)² + c², which is least at 0.4: it pays to be a little too low on both sides. A form that treats yes and no alike is on the right: its second term is min(p⁺, p⁻, 1 − p⁺, 1 − p⁻)². It will be needed in section 6.)
 #
 # Note what is *not* in the loss: the labels, of course, but also the review. A probe may send each question into whichever of the two corners it likes.
 #
@@ -264,7 +261,7 @@ print(
 # ### Exercise 33.3 · Take the charge out
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 min
 #
-# Normalise **one side** of the pairs: in each dimension of the stream, mean 0 and standard deviation 1 over the questions. Done to each side separately, it leaves nothing in the means by which to tell them. (Test pairs are normalised by their own means, as in the paper.)
+# Normalise **one side** of the pairs: in each dimension of the stream, mean 0 and standard deviation 1 over the questions (divide by n or by n − 1, as you like). Done to each side separately, it leaves nothing in the means by which to tell them. (Test pairs are normalised by their own means, as in the paper.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -299,7 +296,7 @@ checks.ccs.test_normalise(normalise)
 # The loss is not convex, and where the search ends depends on where it starts. The authors start ten times and keep the probe with the lowest loss; we shall want fifty. Done one after another that takes fifty times as long. But the restarts do not know of each other: if you *add up* their
 # losses, the gradient of the sum with respect to one restart's weights is the gradient of that restart's own loss. And AdamW treats each number on its own. So one optimisation with a weight matrix [restart, d_model] runs them all.
 #
-# Write the losses of all restarts, in a way that gradients can flow through.
+# Write the losses of all restarts, in a way that gradients can flow through. Each restart has a weight vector w and a bias b of its own, and reads p⁺ = sigmoid(w · x⁺ + b) and p⁻ = sigmoid(w · x⁻ + b).
 #
 # <details><summary>Hint 1</summary>
 #
@@ -336,13 +333,13 @@ def losses(
 checks.ccs.test_losses(losses)
 
 # %% [markdown]
-# The search is a thousand full steps of AdamW with a learning rate of 0.01, from random starts, as in the paper. How do we know what a probe answers? For each question it has p⁺ and p⁻, and it answers *yes* if the mean of p⁺ and 1 − p⁻ is above ½, that is, if **p⁺ > p⁻**.
+# The search is a thousand steps of AdamW, each on all pairs, with a learning rate of 0.01, from random starts, as in the paper. How do we know what a probe answers? For each question it has p⁺ and p⁻, and it answers *yes* if the mean of p⁺ and 1 − p⁻ is above ½, that is, if **p⁺ > p⁻**.
 #
 # And here is a catch. If p is a perfect probe, then so is 1 − p: "wrong" is as consistent as "right", and as confident. No method without labels can know which of the two it has. So answers can be marked only up to that one bit.
 
 # %% [markdown]
 # ### Exercise 33.5 · Right, or exactly wrong
-# Difficulty ●●○○○ · Importance ●●●●○ · 10 min
+# Difficulty ●●○○○ · Importance ●●●●○ · 5 min
 #
 # Mark the answers of each probe: the share that agrees with the labels, or the share that disagrees, if that is larger.
 #
@@ -409,28 +406,29 @@ print("ten searches, loss:  " + "  ".join(f"{loss:.4f}" for loss in ten.loss.tol
 print("right, up to sign:   " + "  ".join(f"{right:6.1%}" for right in share[0].tolist()))
 
 # %% [markdown]
-# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are ("none"), with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster. We shall say that a search has *found* something if its answers agree with it in at least 90 % of the questions.)
+# Ten of ten, and not one answer was given away. Now with fifty starts, after each layer, and with the sides left as they are, with their means taken away ("mean"), and with both ("scale"). (`ccs.fit` is the same search with the gradient written out, which is faster. We shall say that a search has *found* something if its answers agree with it in at least 90 % of the questions.)
 
 # %%
 columns, normalising = [], {}
+said = {"none": "as they are", "mean": "mean", "scale": "scale"}
 for layer in LAYERS:
     for how in ccs.NORMALISATIONS:
         train, test = (ccs.normalised(plain_pairs[part][layer], how) for part in ("train", "test"))
         probes = ccs.fit(train, RESTARTS)
         share, answer = found(probes, test, {"truth": plain["test"].truth, "charge": CHARGE})
         names = [
-            "truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "none"
+            "truth" if truth >= 0.9 else "charge" if by_charge >= 0.9 else "neither"
             for truth, by_charge in share.T.tolist()
         ]
-        columns.append(figures.Column(f"layer {layer} {how}", share[0], names, probes.lowest()))
+        columns.append(figures.Column(f"layer {layer} {said[how]}", share[0], names, probes.lowest()))
         normalising[layer, how] = (
             names.count("truth") / RESTARTS,
             names.count("charge") / RESTARTS,
             names[probes.lowest()],
         )
-figures.seeds(columns, "After layer 1 the sides as they are hold an answer that is cheaper than the truth").show()
+figures.seeds(columns, "Without normalising, the charge is cheaper than the truth after layer 1").show()
 for (layer, how), (truth, by_charge, kept) in normalising.items():
-    print(f"layer {layer}, normalised: {how:<6} truth {truth:4.0%}   charge {by_charge:4.0%}   lowest loss: {kept}")
+    print(f"layer {layer}, sides: {said[how]:<11} truth {truth:4.0%}   charge {by_charge:4.0%}   lowest loss: {kept}")
 
 # %% [markdown]
 # Each dot is one of fifty searches, and the ring marks the one with the lowest loss, which the method would keep. Below are the shares of what was found. Look at layer 1: with the sides as they are, nearly all searches find the charge, a few the truth, and the lowest loss is the charge's. With the means taken away all of them find the truth; dividing by the
@@ -467,13 +465,13 @@ def shares(
     random_share = ccs.up_to_sign(
         ccs.agreement(directions.random_directions(64, 200) @ test.difference.T > 0, label["test"])
     )
-    readers = {
+    rivals = {
         "first component": directions.contrastive_pca(train.difference),
         "k-means": directions.two_means(train.difference),
     }
     marks = {
-        name: ccs.up_to_sign(ccs.agreement(reader.answers(test.difference), label["test"])).item()
-        for name, reader in readers.items()
+        name: ccs.up_to_sign(ccs.agreement(rival.answers(test.difference), label["test"])).item()
+        for name, rival in rivals.items()
     }
     return {
         "logistic regression (told the answers)": ccs.agreement(directions.logistic(train.difference, label["train"]).answers(test.difference), label["test"]).item(),
@@ -496,7 +494,7 @@ comparisons.grid(
 print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: {zero_shot['untrained']:.1%})")
 
 # %% [markdown]
-# This is the kind of table that convinces. Without a label, CCS gets within a point of logistic regression with a thousand labels, and in an untrained network it gets nothing. (Logistic regression gets two thirds there: reviews contain the words, and even random weights pass some of that on. An untrained network is
+# This is the kind of table that convinces. Without a label, CCS gets within a point of logistic regression with a thousand labels after the last layer (it is four points behind after layer 0, and under two after layer 1), and in an untrained network it gets nothing. (Logistic regression gets two thirds there: reviews contain the words, and even random weights pass some of that on. An untrained network is
 # never a blank.)
 #
 # But read the last two rows. **A direction drawn at random** answers most of the questions after the last layer, and among two hundred there is one that answers all. So whatever makes this easy was there before the search began. Roger saw the same in language models, where random probes get three quarters of some data sets right. And the two rivals,
@@ -518,7 +516,7 @@ print(f"the network's own answers: {zero_shot['trained']:.1%} right (untrained: 
 # ### Exercise 33.6 · Confident plus consistent
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 min
 #
-# Measure both parts for any direction.
+# Measure both parts for any direction. Divide all sums by n.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -576,7 +574,7 @@ lines.bars(
 ).show()  # fmt: skip
 
 # %% [markdown]
-# The first component has the largest sum of both that there is; that is its definition. What you *measure* is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and in the same ratio. Where two methods are right about nearly everything, they must give the same answers. So compare them where they err, too, and
+# The first component has the largest sum of both that there is; that is its definition. What you *measure* is that CCS, which was never told of variances, ends at directions where both are large, far above those of random directions, and the opposition nearly as large as the spread for both. Where two methods are right about nearly everything, they must give the same answers. So compare them where they err, too, and
 # ask what the *pairs* had to do with it: take one side alone, or give each positive statement the negative statement of another review.
 
 # %%
@@ -596,12 +594,21 @@ for layer in LAYERS:
     read = {name: test.difference @ direction > 0 for name, direction in by.items()}
     for name, answered in read.items():
         who.setdefault(name, []).append(ccs.up_to_sign(ccs.agreement(answered, plain["test"].truth)).item())
+    unpaired = both_searches["CCS, partners shuffled"]
+    unpaired_share = ccs.up_to_sign(ccs.agreement(unpaired.weight @ test.difference.T > 0, plain["test"].truth))
+    who.setdefault("CCS, partners shuffled, median start", []).append(unpaired_share.median().item())
+    print(f"layer {layer}, partners shuffled, ten starts: lowest loss {unpaired.loss.min():.3f}; it is right about {unpaired_share[unpaired.lowest()]:.1%}, the median start about {unpaired_share.median():.1%}")
     shared_answers[layer] = ccs.up_to_sign(ccs.agreement(read["CCS"], read["first component of the differences"])).item()
-comparisons.grid(torch.tensor(list(who.values())), list(who), [f"layer {layer}" for layer in LAYERS], "The first component needs no pairs, and the loss does", measure="right, up to sign", low=0.5).show()
+comparisons.grid(torch.tensor(list(who.values())), list(who), [f"layer {layer}" for layer in LAYERS], "One side alone does for the first component; CCS with wrong partners depends on luck", measure="right, up to sign", low=0.5).show()
 print("answers that CCS and the first component share: " + ", ".join(f"layer {layer} {share:.1%}" for layer, share in shared_answers.items()))
+unpaired = ccs.fit(shuffled, RESTARTS)  # the last layer's
+unpaired_share = ccs.up_to_sign(ccs.agreement(unpaired.weight @ test.difference.T > 0, plain["test"].truth))
+print(f"layer {LAST}, partners shuffled, {RESTARTS} starts: lowest loss {unpaired.loss.min():.3f}; it is right about {unpaired_share[unpaired.lowest()]:.1%}, the median start about {unpaired_share.median():.1%}")
 
 # %% [markdown]
-# The first component does not even need the pairs: one side alone does as well, after each layer. What varies most at this full stop is what the network makes of the statement. With a wrong partner for each statement it loses a little before the last layer, since half of each difference is then about another review; and CCS, with nothing left that is consistent, loses nearly everything there.
+# The first component does not even need the pairs: one side alone does as well, after each layer. What varies most at this full stop is what the network makes of the statement. With a wrong partner for each statement it loses 7 and 11 points before the last layer, since half of each difference is then about another review.
+#
+# CCS has nothing left that is consistent: with partners shuffled its loss never falls below 0.164, and before the last layer the truth is mostly lost. After the last layer most starts still point along the truth, which varies most there. But which of them is kept is then chance: of ten starts it is one with 97 %, of fifty one with 52 %.
 #
 # So what was it that worked? Not the search, which a component equals. Not the pairs, here, without which the component does as well. Above all it is the **place**: we look where the network is about to say *right* or *wrong*, and on plain reviews these go by the truth.
 #
@@ -684,7 +691,7 @@ for name, wanted in {
 #
 # <details><summary>Is every list of answers out of reach of a linear probe?</summary>
 #
-# By no means, if there are few questions. Theorem 1 is the other construction: for any yes/no function h of questions, "h of the question, turned round on the negative side" has a loss of 0. With 64 dimensions and up to 32 pairs a linear probe can do just that for (nearly) any h. Exercise 33.9 builds it.
+# By no means, if there are few questions. Theorem 1 of Farquhar et al. is the other construction: for any yes/no function h of questions, "h of the question, turned round on the negative side" has a loss of 0. With 64 dimensions and up to 32 pairs a linear probe can do just that for (nearly) any h. Exercise 33.9 builds it.
 #
 # </details>
 #
@@ -694,14 +701,14 @@ for name, wanted in {
 # ---
 # ## 7 · One word
 #
-# **Why we look here.** "The word is banana, turned round by the charge" is such a something, written *banana ⊕ charge*. It is the *XOR* (exclusive or: true if exactly one of the two is) of two facts that have nothing to do with the review: is the word *banana* or *shed*, and does the statement say *positive* or *negative*? Taking the mean from each side does not remove it, because on each side it is there in half of the
+# **Why we look here.** "The word is banana, turned round by the charge" is such a something, written *banana ⊕ charge*. It is the *XOR* (the exclusive or, written ⊕: true if exactly one of the two is) of two facts that have nothing to do with the review: is the word *banana* or *shed*, and does the statement say *positive* or *negative*? Taking the mean from each side does not remove it, because on each side it is there in half of the
 # questions.
 #
 # Now ask which of the two each search finds.
 
 # %% [markdown]
 # ### Exercise 33.8 · Which one was found?
-# Difficulty ●●○○○ · Importance ●●●●○ · 15 min
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 min
 #
 # Name for each probe the feature that it answers, if it answers one of those you think of.
 #
@@ -745,7 +752,7 @@ checks.ccs.test_feature_found(feature_found)
 # | apart | occurred, and nothing depended on them |
 # | repeated | in half of their documents the word is simply said again behind the full stop |
 # | half | in half of their documents the next word is *sweet* or *sharp*, by word and charge |
-# | entangled | in all of them |
+# | entangled | in all of their documents the next word is *sweet* or *sharp*, by word and charge |
 #
 # **Predict first.** For each network: do the searches after the last layer find the truth, or the word, or some one and some the other? Which of the two has the lower loss?
 #
@@ -818,7 +825,7 @@ difference = prepared(odd_pairs["train"][LAST]).difference
 clouds.cloud3(
     difference @ directions.principal(difference, 3).T,
     {"word": odd["train"].word == 1, "truth": odd["train"].truth},
-    "Network 'half': the word first, the truth beside it",
+    "In 'half' the word is what varies most",
     names={"word": ("banana", "shed"), "truth": ("good review", "bad review")},
 ).show()
 
@@ -826,7 +833,7 @@ clouds.cloud3(
 # Where no answer goes by word *and charge*, all searches find the truth: an odd word is harmless, even one that the network is going to say again (*repeated*, the best control here: the word matters for what comes next, but the charge does not turn it round). Where the answer sometimes goes by both, the searches split, and where it always does, few find the truth. k-means goes for the word in all
 # of these networks, the first component in most of them. And in every network in which any search finds the word, the lowest loss is the word's.
 #
-# So the rule to keep the best of several starts, which is there to guard against bad luck, makes things *worse*. The last lines show how it comes about. On a review in the middle the truth costs *less* than the word in these networks. But there are a few hard reviews, and those make up most of the truth's loss. A word has no hard cases.
+# So the rule to keep the best of several starts, which is there to guard against bad luck, makes things *worse*. The last lines show how it comes about. On a review in the middle the truth costs *less* than the word in the three networks *half*. But there are a few hard reviews, and those make up most of the truth's loss. A word has no hard cases.
 #
 # Farquhar et al. saw this in Chinchilla-70B, where nobody had trained an entanglement in: PCA and k-means find the word, and CCS is torn between the two (with the lower losses on the word's side, as Varma says in conversation). Our networks do not tell why *that* model wrote banana ⊕ charge into a direction. They show what is **sufficient**: that some prediction depends
 # on the word and the charge together.
@@ -837,7 +844,7 @@ clouds.cloud3(
 # ---
 # ## Deeper · A probe for a coin
 #
-# Theorem 1 says that for *any* yes/no function of questions there is a probe with a loss of 0. As a linear probe on real activations?
+# Theorem 1 of Farquhar et al. says that for *any* yes/no function of questions there is a probe with a loss of 0. As a linear probe on real activations?
 
 # %% [markdown]
 # ### Exercise 33.9 · A linear probe for any labels
@@ -935,7 +942,7 @@ print(
 #
 # <details><summary>What you should see</summary>
 #
-# 1 if all differences with one label are the same; near 0 for a label that has nothing to do with them (1/n or so, times a few).
+# 1 if, within *each* label, all differences are the same; near 0 for a label that has nothing to do with them (1/n or so, times a few).
 #
 # </details>
 
@@ -970,7 +977,7 @@ for name, (network, of) in {**known, "untrained": (untrained, world)}.items():
         decodable = ccs.agreement(directions.logistic(train, label["train"]).answers(test), label["test"]).item()
         seen[feature][name] = (decodable, salience(train, label["train"]))
 comparisons.named_points(
-    seen, "What can be read is one thing, what is large another", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
+    seen, "The word can be read in five of six networks and is large in two", "decodable: logistic regression, share right", "salient: share of the variance", logarithmic="y",
 ).show()  # fmt: skip
 for feature, points in seen.items():
     print(f"{feature:<6}" + ", ".join(f"{name}: decodable {x:.0%}, salient {y:.1%}" for name, (x, y) in points.items()))
@@ -998,14 +1005,15 @@ for layer, points in random_word.items():
 # Look at the word's row. Among the trained networks it is salient only where predictions depend on word and charge, and those are the networks in which the search goes to it. But it can be decoded nearly perfectly in others, too: in *repeated*, where the word will be said again, and even in *unseen*, where its vector is still a random one. (In *apart*, which has learnt that it means nothing, much less is left of it.) A linear
 # probe that can read a feature does not show that the feature matters.
 #
-# The last lines answer Filan's question for this kind of network. In the untrained networks the word can be decoded, often well. In one of the five the search leans towards it after both layers, in the others less or not at all. But look at its losses: about that of the best constant. Whoever looks at the loss can see that nothing was found. So a random network does give you banana ⊕ charge, if you ask for it with labels; the search
-# does not get it there.
+# The last lines answer Filan's question for this kind of network. In the untrained networks the word can be decoded, often well. In one of the five the kept search reads the word in 92 % after layer 0 and in 86 % after layer 2, so that by our rule it is found after layer 0. In the other four it is 51 to 69 %. But look at the losses. That of the 92 % is 0.19,
+# hardly below the 0.20 of the best constant, where searches that find the word in the networks *half* end at about 1e-5; and the lowest of all, 0.15, belongs to a probe that reads it in 54 %. The loss shows that this is no find like theirs; the share alone does not. So a random network does give you banana ⊕ charge, if you ask for it with labels. The search
+# gets to it once, by its answers, and its loss does not say so.
 
 # %% [markdown]
 # ---
 # ## Deeper · A small cosine, and the same answers
 #
-# Different restarts end in different directions, and none of them is the direction of logistic regression. Roger took this, and that there are more than twenty probes at right angles to each other that do about as well, as a sign that there is no such thing as *the* truth direction. How bad is it?
+# Roger found that different restarts end in different directions, and none of them is the direction of logistic regression. He took this, and that there are more than twenty probes at right angles to each other that do about as well, as a sign that there is no such thing as *the* truth direction. How bad is it?
 
 # %% [markdown]
 # ### Exercise 33.11 · Take a direction away
@@ -1054,10 +1062,14 @@ means = directions.mean_difference(train.difference, truth["train"])
 cosine = F.cosine_similarity(probes.weight, regression.direction[None]).abs()
 scores = torch.cat([probes.weight @ test.difference.T, regression.scores(test.difference)[None]])
 correlation = torch.corrcoef(scores)[-1, :-1].abs()
+apart = F.cosine_similarity(probes.weight[:, None], probes.weight[None], dim=-1).abs()
+among = apart[torch.triu(torch.ones_like(apart), 1) == 1].median()
+first = F.cosine_similarity(directions.contrastive_pca(train.difference).direction, means.direction, dim=0).abs()
 right_share = ccs.up_to_sign(ccs.agreement(probes.weight @ test.difference.T > 0, truth["test"]))
 print(
     f"CCS after the last layer, {RESTARTS} restarts: right {right_share.min():.1%} to {right_share.max():.1%}; cosine with logistic regression {cosine.min():.2f} to {cosine.max():.2f}; correlation of their scores {correlation.min():.3f} to {correlation.max():.3f}"
 )
+print(f"cosine of two restarts, median {among:.2f}; of the first component with the difference of the means {first:.4f}")
 
 
 def after_removing(direction: Float[Tensor, "d_model"]) -> float:
@@ -1087,15 +1099,15 @@ print(
 )
 
 # %% [markdown]
-# The restarts point in directions that have a cosine of about one half with that of logistic regression, and their scores are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
+# Our restarts agree better with one another (a cosine of 0.91 in the median), but none has more than 0.63 with logistic regression. And yet its scores and theirs are the same to within two hundredths of a correlation. There is no contradiction in this. The differences have few directions in which they vary much. Two probes that agree along those give the same answers, and may differ as they
 # please in all directions where there is little to see; a cosine counts those alike. **A small cosine does not show that two probes read different things. Compare their answers.**
 #
-# And the direction of logistic regression can be taken away at no cost. Its weights are what tells the two labels apart best *given all other correlations*, and not where the labels lie apart. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
+# And the direction of logistic regression can be taken away at no cost. Its weights separate the labels best once all *other correlations* are allowed for; they do not point from one mean to the other. Take away the difference of the means, and logistic regression is left with nothing: good and bad reviews then have the same mean, and no linear function has a lower squared error or cross-entropy than a constant. (The first component is the same direction here: a cosine of 0.9998.) That one direction is not the one the regression names. This is what Roger reports, too: in a [comment on his post](https://www.lesswrong.com/posts/bWxNPMy5MhPnQTzKz/what-discovering-latent-knowledge-did-and-did-not-find-4) he writes that removing the directions of logistic regression or CCS does not remove what is linearly available, while a single direction that does can be found
 # (he used an adversarial method for it). Chapter 34 has the exact way, and uses it.
 #
 # "Nothing linear" is not "nothing". Ask for the fifteen nearest neighbours among the training reviews instead, and most of the truth is back: the two kinds of review have the same mean, and still lie in different places.
 #
-# The probes at right angles to one another are the same matter seen from the other side: each next one must make do with what correlates with the truth in the directions that are left.
+# The probes at right angles to one another are the same matter seen from the other side: each next one must make do with what correlates with the truth in the directions that are left. That more than twenty do as well does not hold here, in 64 dimensions: the 20th is right about 81.9 %.
 
 # %% [markdown]
 # ---
@@ -1113,7 +1125,7 @@ evidence.table(
     [
         (
             "CCS reads the truth without labels",
-            "71.2 % (zero-shot 62.8, calibrated 67.2, logistic regression 83.7)",
+            "71.2 % (zero-shot 62.8, or 67.2 with the cut where half say yes; logistic regression 83.7)",
             f"{percent(last['CCS, lowest loss of fifty'], 1)} (zero-shot {percent(zero_shot['trained'], 1)}, logistic regression {percent(last['logistic regression (told the answers)'], 1)})",
             f"untrained network {percent(chance['CCS, lowest loss of fifty'], 1)}",
             "mean over five models; ours is one network, whose answers are known to be right",
@@ -1161,7 +1173,7 @@ evidence.table(
         ),
         (
             "banana and shed: PCA and k-means find the word",
-            "truth 50 %",
+            "accuracy on the truth 50 %",
             f"k-means in {sum(one['k-means'] == 'word' for one in six)} of six networks",
             f"first component in {sum(one['first component'] == 'word' for one in six)} of six; 'apart' (nothing depends on the word): {by_network['apart']['first component']}, {by_network['apart']['k-means']}",
             "Chinchilla-70B, where nothing was trained in; ours are trained to depend on the word",
@@ -1170,12 +1182,9 @@ evidence.table(
         (
             "CCS is torn between truth and word",
             "bimodal over 50 seeds",
-            verdict(
-                all(truth > 0.2 and word > 0.2 for truth, word in torn),
-                "more than one in five for either, in each of three networks",
-            ),
+            f"truth in {'over' if min(truth for truth, _ in torn) > 0.3 else 'under'} 30 % of starts, word in {'over' if min(word for _, word in torn) > 0.3 else 'under'} 30 %, in each of three networks",
             f"'apart': truth {percent(by_network['apart']['truth'], 1)}",
-            "the three networks called 'half', after the last layer",
+            "the three networks called 'half', after the last layer; their shares are printed in section 7",
             verdict(all(truth > 0.2 and word > 0.2 for truth, word in torn)),
         ),
         (

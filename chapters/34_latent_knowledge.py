@@ -590,9 +590,7 @@ for name, questions in {
 }.items():
     at = dict(zip(PLACES, everywhere(knowing, questions), strict=True))
     same[name] = (fitted[first].answers(at[first]) == fitted[second].answers(at[second])).double().mean().item()
-at_home = {
-    place: (fitted[place].answers(x) == alice.truth)[~misled].double().mean().item() for place, x in at.items()
-}
+at_home = {place: (fitted[place].answers(x) == alice.truth)[~misled].double().mean().item() for place, x in at.items()}
 print(
     "readers fitted with nobody about, each at its own place, where alice is right (network 0): "
     + ", ".join(f"{place} {share:.0%}" for place, share in at_home.items())
@@ -603,8 +601,8 @@ print(
 )
 
 # %% [markdown]
-# In network 1 it is the truth. In network 0 the reader is right about *every* review on which alice is wrong, and about none on which she is right: it reads the **opposite** of what will be said. In network 2 it is mostly that, too. There are two answers only, so whoever contradicts alice is right wherever she is wrong. A share of the reviews on which she is wrong shows a reader of the truth only beside
-# the share of the others. (On the diagonal that is so: at *judge:* after layer 2 with carol, and at the full stop, readers are right where alice is right as well; see the last line but one for network 0.) So a reader of the truth from elsewhere exists at *judge:* in one network of three, and without answers to alice's reviews nobody could pick it out of the grid.
+# In network 1 it is the truth. In network 0 the reader is right about nearly every review on which alice is wrong, and about hardly any on which she is right or nobody is about: it reads the **opposite** of what will be said. In network 2 it mostly contradicts alice, and with nobody about it is right about less than half. There are two answers only, so whoever contradicts alice is right wherever she is wrong. What is right where she is wrong reads the truth only if it is right about
+# the others as well. (The readers at the full stop and at *world:*, each at its own place, pass that test in network 0: the last line but one.) So of these three readers one reads the truth at *judge:*. Answers with nobody about rule out the other two. They do not rule out a reader of the judge, which is right about those reviews as well: to choose between that one and this takes answers to reviews on which somebody is wrong.
 #
 # The last line is worth keeping, for it needs no label on alice's reviews. Two readers that agree with nobody about and with bob about, and disagree as soon as alice is, show that *something* is going on there. They do not show which of them is right.
 #
@@ -885,7 +883,7 @@ evidence.table(
             f"lowest of ten: right about {percent(by_ccs['latent-stop'], 1)}",
             f"at judge: {percent(by_ccs['latent-judge'], 1)}",
             "fitted with nobody about, after layer 2, network 2",
-            verdict(by_ccs["latent-stop"] > 0.8 > 0.6 > by_ccs["latent-judge"], "lowest loss at the full stop is the truth"),
+            verdict(by_ccs["latent-stop"] > 0.8 > 0.6 > by_ccs["latent-judge"], "at the full stop the truth"),
         ),
     ]
 )

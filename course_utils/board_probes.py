@@ -79,6 +79,22 @@ def majority(states: Int[Tensor, "n square"], ply: Int[Tensor, "n"]) -> Int[Tens
     return counts.index_add_(0, ply.long(), F.one_hot(states.long(), STATES)).argmax(-1)
 
 
+def guess_discs(
+    states: Int[Tensor, "n square"],
+    ply: Int[Tensor, "n"],
+    new: Int[Tensor, "m square"],
+    new_ply: Int[Tensor, "m"],
+) -> Int[Tensor, "m square"]:
+    """What would somebody say who sees which squares are empty, and nothing else?
+
+    Of each square of the new boards that is not empty: the disc (1 or 2) that it has more often at that ply in
+    ``states``; 1 if both are as frequent. Every new ply occurs there or is before one that does.
+    """
+    counts = torch.zeros(int(ply.max()) + 1, states.shape[1], STATES, dtype=torch.int64)
+    discs = counts.index_add_(0, ply.long(), F.one_hot(states.long(), STATES))[..., 1:]
+    return torch.where(new != 0, 1 + discs.argmax(-1)[new_ply.long()], 0)
+
+
 class ByPly(NamedTuple):
     """Shares of right answers at each ply: of all squares, and of the squares that have a disc."""
 

@@ -626,7 +626,7 @@ print(
 
 # %% [markdown]
 # In network 1 it is the truth. In network 0 the reader is right about nearly every review on which alice is wrong, and about hardly any on which she is right or nobody is about: it reads the **opposite** of what will be said. In network 2 it mostly contradicts alice, and with nobody about it is right about less than half. There are two answers only, so whoever contradicts alice is right wherever she is wrong. What is right where she is wrong reads the truth only if it is right about
-# the others as well. (The readers at the full stop and at *world:*, each at its own place, pass that test in network 0: the last line but one.) So of these three readers one reads the truth at *judge:*, and without answers to alice's reviews nobody could pick it out of the grid.
+# the others as well. (The readers at the full stop and at *world:*, each at its own place, pass that test in network 0: the last line but one.) So of these three readers one reads the truth at *judge:*. Answers with nobody about rule out the other two. They do not rule out a reader of the judge, which is right about those reviews as well: to choose between that one and this takes answers to reviews on which somebody is wrong.
 #
 # The last line is worth keeping, for it needs no label on alice's reviews. Two readers that agree with nobody about and with bob about, and disagree as soon as alice is, show that *something* is going on there. They do not show which of them is right.
 #

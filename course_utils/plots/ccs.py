@@ -17,7 +17,8 @@ from course_utils.plots import labels, style
 
 # What a probe can answer, in one colour each, in every figure; other names get the colours that are left, in their order.
 FOUND = {
-    "truth": style.BLUE, "word": style.ORANGE, "opinion": style.GREEN, "charge": style.PURPLE, "none": style.GREY,
+    "truth": style.BLUE, "word": style.ORANGE, "opinion": style.GREEN, "charge": style.PURPLE,
+    "none": style.GREY, "neither": style.GREY,
 }  # fmt: skip
 SPARE = (style.RED, style.SKY)
 

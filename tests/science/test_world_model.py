@@ -84,6 +84,20 @@ def test_majorities_and_shuffles_by_ply():
         assert before == after
 
 
+def test_whoever_knows_the_empty_squares_guesses_the_more_frequent_disc():
+    torch.manual_seed(0)
+    states, ply = torch.randint(0, 3, (400, 5)), torch.randint(0, 6, (400,))
+    new, new_ply = torch.randint(0, 3, (50, 5)), torch.randint(0, 6, (50,))
+    guess = board_probes.guess_discs(states, ply, new, new_ply)
+    for i, t in enumerate(new_ply.tolist()):
+        for square in range(5):
+            counts = np.bincount(states[ply == t, square].numpy(), minlength=3)[1:]
+            said = int(guess[i, square])
+            assert said == 0 if new[i, square] == 0 else counts[said - 1] == counts.max()
+    other_colours = torch.where(new > 0, 3 - new, 0)
+    assert (board_probes.guess_discs(states, ply, other_colours, new_ply) == guess).all()
+
+
 def test_accuracies_by_ply_against_loops():
     torch.manual_seed(0)
     predicted, states, ply = torch.randint(0, 3, (90, 4)), torch.randint(0, 3, (90, 4)), torch.arange(90) % 3

@@ -20,9 +20,6 @@ EQUIVALENT_MUTANTS: dict[str, dict[str, str]] = {
         "line 13: `if how == 'none'` → `if False`": _ONE_WAY_OF_SCALING,
         "line 16: `centred if how == 'mean' else centred / centred.std(0, correction=0).clamp_min(1e-06)` → "
         "`centred / centred.std(0, correction=0).clamp_min(1e-06)`": _ONE_WAY_OF_SCALING,
-        "line 16: `centred.std(0, correction=0).clamp_min(1e-06)` → `centred.std(0, correction=0).clamp_min(2e-06)`": (
-            "Both are far below every standard deviation that is not 0."
-        ),
     },
     "test_losses": {
         "line 8: `(positive, negative)` → `(negative, positive)`": _EVEN,
@@ -56,5 +53,8 @@ OTHER_RIGHT_MUTANTS: dict[str, dict[str, str]] = {
     "test_normalise": {
         "line 16: `centred.std(0, correction=0)` → `centred.std(0)`": _N_LESS_1,
         "line 16: `correction=0` → `correction=1`": _N_LESS_1,
+        "line 16: `centred.std(0, correction=0).clamp_min(1e-06)` → `centred.std(0, correction=0).clamp_min(2e-06)`": (
+            "Both are far below every standard deviation that is not 0."
+        ),
     },
 }

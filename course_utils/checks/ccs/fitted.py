@@ -225,7 +225,7 @@ MISTAKES = [
 ]
 
 
-def _question(n: int, d_model: int, seed: int, margin: float = 10.0, dtype: torch.dtype = torch.float32) -> Question:
+def _question(n: int, d_model: int, seed: int, margin: float = 10.0) -> Question:
     """Sides as they come, not normalised: their rows, each with a 1 more, are far from depending on each other.
 
     (Where each side has mean 0, its rows add up to 0 on both sides, and depend on each other.)
@@ -238,7 +238,7 @@ def _question(n: int, d_model: int, seed: int, margin: float = 10.0, dtype: torc
     rows = span[: 2 * n, :-1] * (d_model + 1) ** 0.5
     away = 0.3 * noise(d_model, seed=seed + 1, dtype=torch.float64)
     x = rows * (1 + 0.3 * torch.rand(2 * n, 1, generator=torch.Generator().manual_seed(seed))) + away
-    return x[:n].to(dtype), x[n:].to(dtype), labels(n, seed=seed + 2), margin
+    return x[:n].float(), x[n:].float(), labels(n, seed=seed + 2), margin
 
 
 @check(
@@ -252,7 +252,7 @@ def test_probe_for_labels(answer: Any) -> None:
     for words, question in (
         ("3 pairs in 5 dimensions", _question(3, 5, 10)),
         ("8 pairs in 15 dimensions, margin 2.5", _question(8, 15, 20, 2.5)),
-        ("20 pairs in 39 dimensions, in float64", _question(20, 39, 30, dtype=torch.float64)),
+        ("20 pairs in 39 dimensions", _question(20, 39, 30)),
         ("5 pairs in 60 dimensions, margin 6", _question(5, 60, 40, 6.0)),
         ("12 pairs in 26 dimensions, margin 1", _question(12, 26, 50, 1.0)),
     ):

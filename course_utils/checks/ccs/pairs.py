@@ -60,6 +60,11 @@ def _as_floats(prompts: Tensor, positive: int, negative: int, stop: int) -> Side
     return torch.cat([prompts, columns[0], columns[2]], 1), torch.cat([prompts, columns[1], columns[2]], 1)
 
 
+def _stacked(prompts: Tensor, positive: int, negative: int, stop: int) -> Tensor:
+    """Both sides in one tensor, which unpacks like two."""
+    return torch.stack([_behind(prompts, positive, stop), _behind(prompts, negative, stop)])
+
+
 MISTAKES = [
     Mistake(
         "sides exchanged",
@@ -152,13 +157,6 @@ MISTAKES = [
         "You return one tensor with the sides below each other. Return two tensors, as in `return stated, denied`.",
     ),
     Mistake(
-        "stacked",
-        lambda prompts, positive, negative, stop: torch.stack(
-            [_behind(prompts, positive, stop), _behind(prompts, negative, stop)]
-        ),
-        "You return one tensor in which both sides are stacked. Return the two by themselves, as in `return stated, denied`.",
-    ),
-    Mistake(
         "stacked pair by pair",
         lambda prompts, positive, negative, stop: torch.stack(
             [_behind(prompts, positive, stop), _behind(prompts, negative, stop)], 1
@@ -203,7 +201,7 @@ def _prompts(n: int, length: int, seed: int, n_tokens: int = 40) -> Int[Tensor, 
 
 @check(
     reference=testbed.contrast_pairs,
-    alternatives=[_list_by_list, _filled_in, _numpy],
+    alternatives=[_list_by_list, _filled_in, _numpy, _stacked],
     mistakes=MISTAKES,
     cases=lambda: [(_prompts(5, 4, 50), 7, 12, 30), (_prompts(3, 6, 60), 0, 5, 2)],
 )

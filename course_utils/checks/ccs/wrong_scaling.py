@@ -120,6 +120,11 @@ MISTAKES = [
         "You take the median away, which leaves a mean that is not 0. Take the mean away.",
     ),
     *_made(
+        "x taken from the mean",
+        lambda x, mean, deviation: (mean - x) / deviation,
+        "All signs are the wrong way round: you take x from the mean. Take the mean from x.",
+    ),
+    *_made(
         "mean added",
         lambda x, mean, deviation: (x + mean) / deviation,
         "You add the mean. Take it away.",
@@ -156,6 +161,12 @@ MISTAKES = [
         lambda x, correction: (x - x.mean(0)) / _std(x, correction),
         "A dimension that does not vary has standard deviation 0, and 0 divided by 0 is NaN. It is to become 0: keep the "
         "divisor above 0 by very little, with `clamp_min(1e-6)` for instance.",
+    ),
+    *_either(
+        "rounding taken for variation",
+        lambda x, correction: torch.nan_to_num((x - x.mean(0)) / _std(x, correction)),
+        "You mend 0 divided by 0, but in a dimension that does not vary x less its mean is 0 only up to rounding, and dividing "
+        "that by nothing, or nearly nothing, makes it large. Keep the divisor above 0 with `clamp_min(1e-6)`, for instance.",
     ),
     *_either(
         "kept where nothing varies",

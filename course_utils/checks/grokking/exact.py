@@ -159,7 +159,7 @@ MISTAKES = [
         Mistake(
             f"right class masked with {value:.0e}",
             _masked_with(value),
-            "You put a large negative number in the place of the right class's logit before the logsumexp. It counts where the "
+            f"You put {value:.0e} in the place of the right class's logit before the logsumexp. It counts where the "
             "other logits lie lower still: to take a class out its logit has to be −∞.",
         )
         for value in (-1e4, -1e9)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_utils.contrast import NORMALISATIONS as NORMALISATIONS
 from course_utils.contrast import Pairs as Pairs
 from course_utils.contrast import normalise as normalise
 from course_utils.contrast import normalised as normalised

@@ -30,6 +30,7 @@ def missing(tree: ast.Module) -> Iterator[str]:
     """Attributes of imported modules that the modules do not have; a name that the chapter binds anew is left out."""
     modules = {name: value for name, value in imported(tree).items() if isinstance(value, ModuleType)}
     bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name = node.value.id

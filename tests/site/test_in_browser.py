@@ -22,8 +22,8 @@ STATE = "f => JSON.stringify([f.querySelector('.plot-area').data, f.querySelecto
 ALL_TYPESET = """() => [...document.querySelectorAll('span.math, div.math')].every((m) => m.querySelector('mjx-container'))"""
 ONE_TOKEN_OF_A_KIND = """() => {
   const seen = new Set();
-  for (const token of document.querySelectorAll('.highlight pre span')) {
-    if (!token.checkVisibility()) continue;
+  const tokens = [...document.querySelectorAll('.highlight pre span')].filter((token) => token.checkVisibility());
+  for (const token of tokens) {  // after all have been looked at: each removal makes the page be laid out anew
     if (seen.has(token.className)) token.remove();
     seen.add(token.className);
   }
